@@ -1,0 +1,118 @@
+/* The data plane of the tests: says what the fixture tells it to. */
+#include "tests/unit/admin/fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dp_query {
+	struct dp *dp;
+	unsigned polls;
+	unsigned n_results;
+};
+
+int dp_set_services(struct dp *dp, const struct dp_services *set)
+{
+	(void)dp;
+	(void)set;
+	return 0;
+}
+
+int dp_set_weights(struct dp *dp, unsigned service, const uint16_t *weights, unsigned n)
+{
+	(void)service;
+	(void)weights;
+	(void)n;
+	dp->n_weight_calls++;
+	return 0;
+}
+
+void dp_routes_status(const struct dp *dp, struct dp_route_status *ret)
+{
+	*ret = dp->routes;
+}
+
+void dp_set_down(struct dp *dp, unsigned server, bool is_down)
+{
+	dp->is_down[server] = is_down;
+}
+
+unsigned dp_n_workers(const struct dp *dp)
+{
+	return dp->n_workers;
+}
+
+unsigned dp_n_ports(const struct dp *dp)
+{
+	return dp->n_ports;
+}
+
+void dp_read_worker(const struct dp *dp, unsigned worker, struct dp_worker_stats *ret)
+{
+	*ret = dp->workers[worker];
+}
+
+void dp_read_port(const struct dp *dp, unsigned port, struct dp_port_stats *ret)
+{
+	*ret = dp->ports[port];
+}
+
+void dp_read_server(const struct dp *dp, unsigned server, struct dp_server_stats *ret)
+{
+	uint64_t n = server + 1;
+
+	*ret = (struct dp_server_stats){
+		.connections = dp->server.connections * n,
+		.packets_in = dp->server.packets_in * n,
+		.bytes_in = dp->server.bytes_in * n,
+		.packets_out = dp->server.packets_out * n,
+		.bytes_out = dp->server.bytes_out * n,
+		.established = dp->server.established * n,
+		.closing = dp->server.closing * n,
+	};
+}
+
+int dp_query_start(struct dp *dp, const struct dp_conn_filter *filter, unsigned limit,
+	struct dp_query **ret_query)
+{
+	struct dp_query *q;
+
+	if (dp->query)
+		return -EBUSY;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	q->dp = dp;
+	q->n_results = dp->n_connections < limit ? dp->n_connections : limit;
+	dp->query = q;
+	dp->filter = *filter;
+	dp->limit = limit;
+	dp->n_queries++;
+	*ret_query = q;
+	return 0;
+}
+
+bool dp_query_poll(struct dp_query *q)
+{
+	return ++q->polls > q->dp->polls_needed;
+}
+
+uint64_t dp_query_count(const struct dp_query *q)
+{
+	return q->dp->n_connections;
+}
+
+unsigned dp_query_results(const struct dp_query *q, const struct dp_conn_info **ret)
+{
+	*ret = q->dp->connections;
+	return q->n_results;
+}
+
+void dp_query_free(struct dp_query *q)
+{
+	if (!q)
+		return;
+	q->dp->query = NULL;
+	q->dp->n_freed++;
+	free(q);
+}
