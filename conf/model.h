@@ -24,10 +24,16 @@ enum {
 	CONF_MAX_REQUESTS = 32, // of one check
 	CONF_MAX_STEPS = 64,    // of one check
 	CONF_MAX_SERVICES = 4096,
-	CONF_MAX_ITEMS = 1024,  // of one list
-	CONF_MAX_NAME = 63,     // bytes of a name
-	CONF_MAX_USER = 255,    // bytes
-	CONF_MAX_SECRET = 1024, // bytes of a password
+	CONF_MAX_ITEMS = 1024,        // of one list
+	CONF_MAX_NAME = 63,           // bytes of a name
+	CONF_MAX_USER = 255,          // bytes
+	CONF_MAX_SECRET = 1024,       // bytes of a password
+	CONF_MAX_GROUPS = 64,         // of VRRP
+	CONF_MAX_INSTANCES = 64,      // of one group
+	CONF_MAX_TRACKS = 64,         // of one group
+	CONF_MAX_VRRP_ADDRESSES = 64, // of one instance: what an advert may list
+	CONF_MAX_PEERS = 16,          // of one instance
+	CONF_MAX_AUTH_PASS = 8,       // bytes; RFC 2338 §5.3.10
 };
 
 /* Packet buffers that a queue of an interface may hold: a ring to receive into, as long a one for
@@ -296,6 +302,105 @@ struct conf_health {
 	const char *script_user; // of checks' scripts and quorum commands
 };
 
+/* ---- VRRP ---------------------------------------------------------------------------- */
+
+enum conf_vrrp_checksum { CONF_CHECKSUM_AUTO, CONF_CHECKSUM_RFC, CONF_CHECKSUM_PSEUDO_HEADER };
+
+enum conf_track_type {
+	CONF_TRACK_INTERFACE,
+	CONF_TRACK_SCRIPT,
+	CONF_TRACK_FILE,
+	CONF_TRACK_PROCESS,
+	CONF_TRACK_SERVICE,
+	CONF_TRACK_POOL,
+	CONF_N_TRACK_TYPES
+};
+
+/* One thing that a group's priority, or its health, depends on. It is "up" while the interface has
+ * a link, the script exits with 0, the file exists and its first word is not 0, a process of that
+ * name runs, every half of the service (of each service with that pool) has its quorum. */
+struct conf_track {
+	const char *name; // said, or made of type and object: "interface wan"; unique in its group
+	struct conf_place place;
+	enum conf_track_type type;
+	int weight;   // 0: down means FAULT; else below 0 is added while down, above 0 while up
+	bool reverse; // up counts as down
+	const struct conf_interface *interface;
+	const char *const *command; // argv with its NULL
+	unsigned n_command;
+	uint32_t interval_ms; // of a script: start to start
+	uint32_t timeout_ms;  // never above interval_ms
+	unsigned rise, fall;  // results in a row
+	bool is_up_at_first;  // before the first result of a script
+	const char *path;     // absolute
+	const char *process;  // as in /proc/PID/comm, or the base name of its program
+	const struct conf_service *service;
+	const struct conf_pool *pool;
+};
+
+/* One virtual router: an interface, a family and a VRID. */
+struct conf_vrrp_instance {
+	const char *name; // unique over all groups
+	struct conf_place place;
+	const struct conf_interface *interface;
+	uint8_t vrid; // 1-255
+	enum conf_family family;
+	const struct conf_vip *vip; // NULL: its addresses were listed
+	/* What an advert lists and a master holds, in that order: the VIP's of the family, or those
+	 * listed; with family 6 link_local comes first. */
+	const struct addr *addresses;
+	unsigned n_addresses;
+	bool is_unicast;
+	struct addr unicast_source;       // unspecified: the interface's
+	const struct addr *unicast_peers; // at least one if is_unicast
+	unsigned n_unicast_peers;
+	enum conf_vrrp_checksum checksum;
+	const char *auth_pass; // NULL: none; version 2 only
+	bool check_ttl;
+	const struct prefix *allow; // whose adverts are heard; none: everyone's
+	unsigned n_allow;
+};
+
+/* Instances that move together. */
+struct conf_vrrp_group {
+	const char *name;
+	struct conf_place place;
+	unsigned priority;  // this node's: 1-254, 255 for the owner of the addresses
+	uint32_t advert_ms; // multiple of 10 (version 2: of 1000)
+	unsigned version;   // 2, 3; instances of family 6 are always 3
+	bool preempt;
+	uint32_t preempt_delay_ms;
+	uint32_t wait_checks_ms;
+	uint32_t max_learned_interval_ms;
+	uint32_t announce_refresh_ms;               // 0: off
+	const struct conf_vrrp_instance *instances; // at least one
+	unsigned n_instances;
+	const struct conf_track *tracks;
+	unsigned n_tracks;
+	/* Commands: argv with NULL; NULL: none. */
+	const char *const *gate;
+	unsigned n_gate;
+	uint32_t gate_timeout_ms;
+	bool gate_may_fail; // on_failure = "continue"
+	const char *const *notify_master;
+	unsigned n_notify_master;
+	const char *const *notify_backup;
+	unsigned n_notify_backup;
+	const char *const *notify_fault;
+	unsigned n_notify_fault;
+	const char *const *notify_stop;
+	unsigned n_notify_stop;
+	const char *const
+		*notify; // given four more arguments: GROUP|INSTANCE, name, state, priority
+	unsigned n_notify;
+};
+
+struct conf_vrrp {
+	const struct conf_vrrp_group *groups;
+	unsigned n_groups;
+	const char *script_user; // of tracking scripts, gates and notify commands
+};
+
 struct conf_control {
 	const char *socket;
 	const char *read_only_socket; // NULL: none
@@ -329,6 +434,7 @@ struct conf {
 	const struct conf_service *services;
 	unsigned n_services;
 	struct conf_health health;
+	struct conf_vrrp vrrp;
 	struct conf_control control;
 	struct conf_log log;
 };
