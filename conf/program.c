@@ -27,14 +27,14 @@ struct question {
 int conf_user_find(const char *name, struct conf_user *ret_user)
 {
 	const struct passwd *entry = getpwnam(name);
-	struct conf_user user = {.name = name, .n_groups = CONF_MAX_GROUPS};
+	struct conf_user user = {.name = name, .n_groups = CONF_MAX_USER_GROUPS};
 
 	if (!entry)
 		return -ENOENT;
 	user.uid = entry->pw_uid;
 	// Of a user with more groups the first ones count.
 	if (getgrouplist(name, entry->pw_gid, user.groups, &user.n_groups) < 0)
-		user.n_groups = CONF_MAX_GROUPS;
+		user.n_groups = CONF_MAX_USER_GROUPS;
 	*ret_user = user;
 	return 0;
 }

@@ -9,12 +9,12 @@
 /* Whether another user could execute a file, told from modes and owners; what access lists or
  * security modules add is not seen. */
 
-enum { CONF_MAX_GROUPS = 256, CONF_FAULT_LEN = 512 };
+enum { CONF_MAX_USER_GROUPS = 256, CONF_FAULT_LEN = 512 };
 
 struct conf_user {
 	const char *name;
 	uid_t uid;
-	gid_t groups[CONF_MAX_GROUPS]; // the first is the user's own
+	gid_t groups[CONF_MAX_USER_GROUPS]; // the first is the user's own
 	int n_groups;
 };
 
