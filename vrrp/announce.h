@@ -16,5 +16,11 @@ size_t vrrp_announce_frame(
 /* A packet socket for all interfaces, that receives nothing. Descriptor or -errno. */
 int vrrp_announce_open(void) ON_CONTROL;
 /* Sends each address's frames `times` times. Returns how many frames left. */
-unsigned vrrp_announce_send(int fd, int ifindex, const uint8_t mac[6], const struct addr *addresses,
-	unsigned n, unsigned times) ON_CONTROL;
+struct vrrp_announcement {
+	int ifindex;
+	const uint8_t *mac; // 6 bytes
+	const struct addr *addresses;
+	unsigned n;
+};
+unsigned vrrp_announce_send(
+	int fd, const struct vrrp_announcement *announcement, unsigned times) ON_CONTROL;
