@@ -41,12 +41,12 @@ struct vrrp_envelope {
 };
 
 /* Reads the VRRP message of `len` bytes (no IP header). Version, type, lengths, count, interval and
- * checksum are judged here (of version 3 over IPv4 either form of checksum is right: see vrrp.md's
- * measurements in docs/vrrp.md); what depends on the configuration is election.h's. An IPv6
- * envelope makes addresses of 16 bytes, and version 2 an error (VERSION). Bytes behind the message:
- * TRAILING, but zero bytes up to an Ethernet frame's least payload of 46 bytes with its IPv4 header
- * are padding. Reserved bits are ignored. On error *ret holds version and vrid if they could be
- * read, and is unspecified otherwise. */
+ * checksum are judged here (of version 3 over IPv4 either form of checksum is right, see
+ * docs/vrrp.md; where both are at once, form says pseudo-header); what depends on the configuration
+ * is election.h's. An IPv6 envelope makes addresses of 16 bytes, and version 2 an error (VERSION).
+ * Bytes behind the message: TRAILING, but zero bytes up to an Ethernet frame's least payload of 46
+ * bytes with its IPv4 header are padding. Reserved bits are ignored. On error *ret holds version
+ * and vrid (0: not there to read), and is unspecified otherwise. */
 enum vrrp_error vrrp_packet_decode(const uint8_t *bytes, size_t len,
 	const struct vrrp_envelope *envelope, struct vrrp_advert *ret) ANY_THREAD;
 
