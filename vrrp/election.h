@@ -14,9 +14,11 @@ struct vrrp_judge {
 	struct addr source; // ours
 };
 
-/* Of a packet that decoded: from ourselves, not allowed or not a peer, TTL, version,
- * authentication, interval (version 2), address list (version 2: refused unless the sender's
- * priority is 255). *ret_list_differs: the addresses, in any order, are not the configured ones. */
+/* Of a packet that decoded, in this order: from ourselves; not a peer (unicast) or not allowed; TTL
+ * (one that is not known is not 255); version; authentication and interval (version 2); address
+ * list (version 2: refused unless the sender's priority is 255). *ret_list_differs: the addresses,
+ * in any order, are not the configured ones; untouched where something before the list was wrong.
+ */
 enum vrrp_error vrrp_election_check(const struct vrrp_judge *judge,
 	const struct vrrp_advert *advert, const struct vrrp_envelope *envelope,
 	bool *ret_list_differs) ANY_THREAD;
