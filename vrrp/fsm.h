@@ -18,14 +18,16 @@ enum vrrp_group_event {
 	VRRP_EV_PEER_LOSES,    // an advert of somebody who should not be
 	VRRP_EV_PEER_RELEASES, // an advert of priority 0
 	VRRP_EV_FAULT,         // a link, a track of weight 0, the data plane
-	VRRP_EV_CLEAR,         // no fault any more
+	VRRP_EV_CLEAR,         // no fault any more, and READY would be due in INIT
+	VRRP_EV_CLEAR_OWNER,   // the same, with priority 255
 	VRRP_EV_STALLED,       // we stood still for longer than the lease lives
 	VRRP_EV_RELEASE,       // by command
 	VRRP_EV_STOP,
 	VRRP_N_GROUP_EVENTS
 };
 
-/* What to do, in the order of the bits. */
+/* What to do, in the order of the bits. Where TAKE fails the rest is not done, and FAULT follows.
+ * Adverts of their own accord are sent in MASTER only, without being armed. */
 enum vrrp_action {
 	VRRP_DO_LEAVE = 1 << 0,        // lease and addresses
 	VRRP_DO_SEND_RELEASE = 1 << 1, // adverts of priority 0
@@ -39,7 +41,7 @@ enum vrrp_action {
 	VRRP_DO_ARM_DOWN = 1 << 9,       // every instance's down timer
 	VRRP_DO_ARM_DOWN_HERE = 1 << 10, // that of the instance that heard
 	VRRP_DO_ARM_SKEW_HERE = 1 << 11, // the same, for the skew only
-	VRRP_DO_DISARM = 1 << 12,        // all timers
+	VRRP_DO_DISARM = 1 << 12,        // every instance's down timer
 	VRRP_DO_HOLD_FAULT = 1 << 13,    // stay in fault for a while: the gate was shut
 };
 
@@ -56,7 +58,7 @@ enum vrrp_phase {
 enum vrrp_state vrrp_fsm_state(enum vrrp_phase phase) ANY_THREAD;
 
 struct vrrp_step {
-	bool is_handled; // false: the event means nothing there
+	bool is_handled; // false: the event means nothing there, and next is the same phase
 	enum vrrp_phase next;
 	unsigned actions; // enum vrrp_action
 };
