@@ -2,14 +2,17 @@
 
 #include "vrrp/vrrp.h"
 
-/* Other people's programs, run through the spawner for tracks, gates and notify commands: requests
- * that wait while the spawner is behind, results to whoever asked. */
+/* Other people's programs, run through the spawner for tracks, gates and notify commands: results
+ * go to whoever asked. */
 
 struct event_base;
 struct spawn_result;
 struct vrrp_programs;
 
-/* Called once for each run that was neither cancelled nor ended by vrrp_programs_stop(). */
+/* Called once for each run that was neither cancelled nor ended by vrrp_programs_stop(), never from
+ * within vrrp_programs_run(). It may run and cancel, but not stop. When the spawner has died, or
+ * did not tell of the end long after the timeout, the result is SPAWN_NOT_RUN with EPIPE or
+ * ETIMEDOUT. */
 typedef void vrrp_program_ended(void *arg, const struct spawn_result *result);
 
 struct vrrp_program {
@@ -26,13 +29,16 @@ int vrrp_programs_start(struct event_base *base, struct spawn_channel *channel,
 	struct vrrp_programs **ret) ON_CONTROL;
 /* What runs is cancelled. NULL is fine. */
 void vrrp_programs_stop(struct vrrp_programs *p) ON_CONTROL;
-/* *ret_run: to cancel it by, never VRRP_NO_RUN. -errno of spawn_run(); -EAGAIN: try later. */
+/* *ret_run: to cancel it by, never VRRP_NO_RUN. -errno of spawn_run(); -EAGAIN: try later; -EPIPE:
+ * the spawner has died; -ENOMEM. */
 int vrrp_programs_run(
 	struct vrrp_programs *p, const struct vrrp_program *program, uint64_t *ret_run) ON_CONTROL;
+/* Of one that is over: nothing. */
 void vrrp_programs_cancel(struct vrrp_programs *p, uint64_t run) ON_CONTROL;
 /* Waits, without the loop, for results until nothing runs or the time is over. */
 void vrrp_programs_drain(struct vrrp_programs *p, unsigned timeout_ms) ON_CONTROL;
-/* "exit 3: disk full", "killed after 5s", "not run: ...". */
+/* "exit 3: disk full", "killed after 5s", "not run: ...". VRRP_WORDS_LEN bytes hold any. */
+enum { VRRP_WORDS_LEN = 256 + 64 };
 void vrrp_programs_words(
 	const struct spawn_result *result, uint32_t timeout_ms, char *buf, size_t size) ANY_THREAD;
 
