@@ -3,19 +3,19 @@
 10 ms took at least 60 ms, by the clock of `date`. An ordinary process that wants next to nothing:
 what delays it has delayed the servers and the checks of a test as well.
 
-    stalls.py FILE      until it is killed
+    stalls.py FILE [STEP_MS WORTH_MS]      until it is killed
 """
 
 import sys
 import time
 
-STEP_S, WORTH_S = 0.010, 0.060
+step_s, worth_s = (int(ms) / 1000 for ms in sys.argv[2:] or (10, 60))
 
 with open(sys.argv[1], "a", buffering=1) as out:
     last = time.monotonic()
     while True:
-        time.sleep(STEP_S)
+        time.sleep(step_s)
         now = time.monotonic()
-        if now - last >= WORTH_S:
-            out.write(f"{int(time.time() * 1000)} {int((now - last - STEP_S) * 1000)}\n")
+        if now - last >= worth_s:
+            out.write(f"{int(time.time() * 1000)} {int((now - last - step_s) * 1000)}\n")
         last = now
