@@ -42,7 +42,9 @@ enum {
 #define API_SHOW_PORTS "show ports"
 #define API_SHOW_ERRORS "show errors"
 #define API_SHOW_HEALTH "show health" // fail: bool, only those that are down
+#define API_SHOW_VRRP "show vrrp"     // group: string
 #define API_SET_SERVER "set server"   // see below
+#define API_SET_VRRP "set vrrp"       // see below
 #define API_CHECK_RUN "check run"     // target: string, required; verbose: bool, with the dialogue
 
 /* show connections: client: "ADDRESS", "IPv4:PORT" or "[IPv6]:PORT"; service: a name;
@@ -50,17 +52,22 @@ enum {
  * set server: target: string, required; one of
  *   weight: integer 0 .. 65535, or the same as a string, or "N%" of the configured weight
  *   state: "ready", "drain", "maint";
+ *   dry_run: bool.
+ * set vrrp: group: string, required; one of
+ *   priority: integer 1 .. 254, or the same as a string, or "default": the configuration's
+ *   release: true, a planned failover;
  *   dry_run: bool. */
 
 /* Error codes, with the exit status that the command line gives for each (cli.md rule 6). */
 #define API_ERROR_LIST(X)                                                                          \
 	X(FAILED, "failed", 1)                   /* something went wrong in the daemon */          \
 	X(BUSY, "busy", 1)                       /* too many clients */                            \
+	X(REFUSED, "refused", 1)                 /* not possible as things stand */                \
 	X(BAD_REQUEST, "bad_request", 2)         /* not JSON, or not shaped as above */            \
 	X(TOO_LARGE, "too_large", 2)             /* line above API_MAX_REQUEST_BYTES */            \
 	X(UNKNOWN_COMMAND, "unknown_command", 2) /* */                                             \
 	X(INVALID_VALUE, "invalid_value", 2)     /* an argument's value makes no sense */          \
-	X(NOT_FOUND, "not_found", 4)             /* no such service or server */                   \
+	X(NOT_FOUND, "not_found", 4)             /* no such service, server or group */            \
 	X(NOT_PERMITTED, "not_permitted", 5)     /* a change on the read-only socket */            \
 	X(USAGE, "usage", 2)                     /* from the client: words it does not know */     \
 	X(UNREACHABLE, "unreachable", 3)         /* from the client: no daemon there */            \

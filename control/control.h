@@ -24,6 +24,7 @@ struct ctl_quorum_runner;
 struct event_base;
 struct netlink;
 struct spawner;
+struct vrrp;
 
 enum ctl_admin { CTL_READY, CTL_DRAIN, CTL_MAINT };
 
@@ -58,6 +59,7 @@ struct ctl {
 	struct dp *dp; // NULL while cpu.workers is empty
 	struct hc *hc;
 	struct netlink *nl;
+	struct vrrp *vrrp;                   // NULL: no groups
 	struct spawner *spawner;             // NULL: nothing in the configuration needs it
 	struct ctl_quorum_runner *quorum;    // quorum_run.c's own; NULL: no commands
 	struct ctl_maintenance *maintenance; // maintenance.c's own; NULL: no directory

@@ -39,10 +39,14 @@ static const struct command commands[] = {
 	{API_SHOW_PORTS, false, ctl_show_ports_open, {{0}}},
 	{API_SHOW_ERRORS, false, ctl_show_errors_open, {{0}}},
 	{API_SHOW_HEALTH, false, ctl_show_health_open, {{"fail", ARG_BOOL}}},
+	{API_SHOW_VRRP, false, ctl_show_vrrp_open, {{"group", ARG_TEXT}}},
 	// it sends packets: not for everybody
 	{API_CHECK_RUN, true, ctl_check_run_open, {{"target", ARG_TEXT}, {"verbose", ARG_BOOL}}},
 	{API_SET_SERVER, true, ctl_set_server_open,
 		{{"target", ARG_TEXT}, {"weight", ARG_TEXT_OR_INTEGER}, {"state", ARG_TEXT},
+		 {"dry_run", ARG_BOOL}}},
+	{API_SET_VRRP, true, ctl_set_vrrp_open,
+		{{"group", ARG_TEXT}, {"priority", ARG_TEXT_OR_INTEGER}, {"release", ARG_BOOL},
 		 {"dry_run", ARG_BOOL}}},
 };
 // clang-format on

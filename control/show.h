@@ -24,12 +24,19 @@ int ctl_show_errors_open(
 int ctl_show_health_open(
 	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 
+int ctl_show_vrrp_open(
+	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
+
 /* check_run.c: "check run". */
 int ctl_check_run_open(
 	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 
 /* set.c: "set server". */
 int ctl_set_server_open(
+	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
+
+/* set_vrrp.c: "set vrrp". */
+int ctl_set_vrrp_open(
 	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 
 /* ---- servers, for the above (show_servers.c) ----------------------------------------------- */

@@ -4,6 +4,9 @@
  * to turn, and the answer is written at the end. The sums are therefore not of one instant. */
 #include "control/show.h"
 
+#include "control/target.h"
+#include "vrrp/vrrp.h"
+
 #include <errno.h>
 #include <event2/buffer.h>
 #include <stdlib.h>
@@ -202,6 +205,24 @@ static json_t *loop_object(const struct ctl_turns *t)
 		buckets);
 }
 
+/* What this node is, for each group. */
+static json_t *vrrp_array(const struct ctl *ctl) ON_CONTROL;
+static json_t *vrrp_array(const struct ctl *ctl)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < ctl_target_n_groups(ctl); i++) {
+		struct vrrp_group_status s;
+
+		vrrp_read_group(ctl->vrrp, i, &s);
+		(void)json_array_append_new(array,
+			json_pack("{s:o, s:s, s:o}", "group",
+				ctl_job_text(ctl->conf->vrrp.groups[i].name), "state",
+				vrrp_state_name(s.state), "since", ctl_job_time(s.since_ms)));
+	}
+	return array;
+}
+
 /* The parts that are not sums. */
 static json_t *node_object(const struct status_job *j)
 {
@@ -239,6 +260,7 @@ static enum ctl_job_turn put_status(const struct status_job *j, struct evbuffer 
 	json_t *warnings = warnings_array(j->ctl, &missed);
 	int r = json_object_set_new(doc, "services", services_object(j));
 
+	r |= json_object_set_new(doc, "vrrp", vrrp_array(j->ctl));
 	r |= json_object_set_new(doc, "servers", servers_object(j));
 	r |= json_object_set_new(doc, "servers_down", down_array(j));
 	r |= json_object_set_new(doc, "connections", connections_object(j, connections));

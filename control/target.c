@@ -87,6 +87,29 @@ const struct conf_service *ctl_target_find_service(
 	return NULL;
 }
 
+unsigned ctl_target_n_groups(const struct ctl *ctl)
+{
+	return ctl->vrrp ? ctl->conf->vrrp.n_groups : 0;
+}
+
+int ctl_target_find_group(
+	const struct ctl *ctl, const char *name, struct ctl_error *err, unsigned *ret)
+{
+	const struct conf_vrrp_group *groups = ctl->conf->vrrp.groups;
+	struct suggestion near = {.word = name};
+	char text[SUGGESTION_LEN];
+
+	for (unsigned i = 0; i < ctl_target_n_groups(ctl); i++) {
+		if (strcmp(groups[i].name, name) == 0) {
+			*ret = i;
+			return 0;
+		}
+		suggestion_offer(&near, groups[i].name);
+	}
+	return ctl_job_refuse(err, API_ERROR_NOT_FOUND, "no group \"%.*s\"%s", CONF_MAX_NAME, name,
+		suggestion_format(&near, text, sizeof(text)));
+}
+
 static bool has_server_named(const struct conf_service *service, const char *name)
 {
 	for (unsigned i = 0; i < service->n_servers; i++)

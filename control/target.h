@@ -45,3 +45,9 @@ bool ctl_target_next(const struct ctl *ctl, const struct ctl_target *target,
 /* The service of that name; else NULL, and `err` is filled in. */
 const struct conf_service *ctl_target_find_service(
 	const struct ctl *ctl, const char *name, struct ctl_error *err) ON_CONTROL;
+
+/* Groups of VRRP that there are: none without an engine. */
+unsigned ctl_target_n_groups(const struct ctl *ctl) ON_CONTROL;
+/* The position of the group of that name; else -EINVAL, and `err` is filled in. */
+int ctl_target_find_group(
+	const struct ctl *ctl, const char *name, struct ctl_error *err, unsigned *ret) ON_CONTROL;

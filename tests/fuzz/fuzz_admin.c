@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ctl_error err;
 	struct ctl_job *job;
 
+	fixture_add_vrrp(f);
 	f->dp.n_connections = 3;
 	f->dp.polls_needed = 2;
 	if (ctl_request_open(&call, (const char *)data, size, &err, &job) == 0)

@@ -2,6 +2,7 @@
 
 #include "control/control.h"
 #include "control/job.h"
+#include "vrrp/vrrp.h"
 
 #include <jansson.h>
 
@@ -29,10 +30,25 @@ struct dp {
 	unsigned n_queries, n_freed;
 };
 
+enum { FAKE_GROUPS = 2, FAKE_INSTANCES = 2, FAKE_TRACKS = 2 };
+
+/* The engine of the tests, in the same manner. */
+struct vrrp {
+	struct vrrp_group_status groups[FAKE_GROUPS];
+	struct vrrp_instance_status instances[FAKE_INSTANCES];
+	struct vrrp_track_status tracks[FAKE_TRACKS];
+	unsigned n_calls; // that change something
+	unsigned group;   // of the last one
+	unsigned priority;
+	bool is_released;
+	int result; // that they give
+};
+
 struct fixture {
 	struct conf conf;
 	struct ctl ctl;
 	struct dp dp;
+	struct vrrp vrrp;
 	struct ctl_shared shared;
 };
 
@@ -43,6 +59,10 @@ void fixture_free(struct fixture *f);
 
 /* A site of so many services with so many servers each, both families; for sizes. */
 struct fixture *fixture_new_large(unsigned n_services, unsigned n_servers);
+
+/* Gives it groups of VRRP: frontend (wan4 and wan6, a track of an interface that is up and one of a
+ * script that is down), master; storage (lan4), backup. */
+void fixture_add_vrrp(struct fixture *f);
 
 /* What an answer took. */
 struct fixture_effort {
