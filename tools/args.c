@@ -295,6 +295,36 @@ static int set_change(struct parser *p, const char *const *words, unsigned n)
 	return value ? set_arg(p, field, json_string(value)) : -1;
 }
 
+/* "release" or "priority N|default", behind the group of `set vrrp`. */
+static int set_vrrp(struct parser *p, const char *const *words, unsigned n)
+{
+	static const struct cli_words fields = {{"release", "priority"}, 2};
+	bool is_release;
+	const char *field;
+
+	if (n == 0)
+		return cli_client_refuse(
+			p->err, API_ERROR_USAGE, "set vrrp GROUP needs release or priority");
+	field = cli_words_find(&fields, words[0], p->run.options.may_abbreviate, "setting", p->err);
+	if (!field)
+		return -1;
+	is_release = strcmp(field, "release") == 0;
+	if (!is_release && n < 2)
+		return cli_client_refuse(
+			p->err, API_ERROR_USAGE, "set vrrp GROUP priority needs a value");
+	if (n > (is_release ? 1 : 2))
+		return usage(p, "unexpected word", words[is_release ? 1 : 2]);
+	return set_arg(p, field, is_release ? json_true() : json_string(words[1]));
+}
+
+static int refuse_missing(struct parser *p)
+{
+	return cli_client_refuse(p->err, API_ERROR_USAGE,
+		p->run.command->positional == CLI_MUST_TAKE_AND_SET_VRRP
+			? "which group? GROUP is missing"
+			: "which server? SVC/SRV is missing (* may stand for either)");
+}
+
 static int set_operands(struct parser *p, const char *const *words, unsigned n)
 {
 	const struct cli_command *c = p->run.command;
@@ -305,13 +335,14 @@ static int set_operands(struct parser *p, const char *const *words, unsigned n)
 	if (n == 0 && c->positional == CLI_MAY_TAKE)
 		return 0;
 	if (n == 0)
-		return cli_client_refuse(p->err, API_ERROR_USAGE,
-			"which server? SVC/SRV is missing (* may stand for either)");
+		return refuse_missing(p);
 	r = set_arg(p, c->operand_key, json_string(words[0]));
 	if (r == 0 && c->state)
 		r = set_arg(p, "state", json_string(c->state));
 	if (r == 0 && c->positional == CLI_MUST_TAKE_AND_SET)
 		return set_change(p, words + 1, n - 1);
+	if (r == 0 && c->positional == CLI_MUST_TAKE_AND_SET_VRRP)
+		return set_vrrp(p, words + 1, n - 1);
 	if (r == 0 && n > 1)
 		return usage(p, "unexpected word", words[1]);
 	return r;
@@ -367,6 +398,8 @@ static void set_globals(struct parser *p)
 		o->may_abbreviate = false;
 	if (has(p, CLI_OPT_QUIET))
 		o->is_quiet = true;
+	if (has(p, CLI_OPT_YES) || has(p, CLI_OPT_DRY_RUN))
+		o->may_ask = false;
 	p->run.wants_help = has(p, CLI_OPT_HELP);
 	p->run.wants_version = has(p, CLI_OPT_VERSION);
 	p->run.has_rates = has(p, CLI_OPT_RATE);

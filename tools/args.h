@@ -20,6 +20,7 @@ struct cli_options {
 	bool has_header;
 	bool is_quiet;
 	bool may_abbreviate;
+	bool may_ask; // before a dangerous command
 };
 
 struct cli_command;

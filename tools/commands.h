@@ -22,6 +22,7 @@ enum cli_option {
 	CLI_OPT_WATCH = CLI_N_GLOBAL_OPTIONS,
 	CLI_OPT_QUIET,
 	CLI_OPT_DRY_RUN,
+	CLI_OPT_YES,
 	CLI_OPT_FAMILY,
 	CLI_OPT_STATS,
 	CLI_OPT_RATE,
@@ -48,7 +49,13 @@ struct cli_option_def {
 
 const struct cli_option_def *cli_commands_option(enum cli_option option);
 
-enum cli_positional { CLI_TAKES_NOTHING, CLI_MAY_TAKE, CLI_MUST_TAKE, CLI_MUST_TAKE_AND_SET };
+enum cli_positional {
+	CLI_TAKES_NOTHING,
+	CLI_MAY_TAKE,
+	CLI_MUST_TAKE,
+	CLI_MUST_TAKE_AND_SET,      // a server, and what to set of it
+	CLI_MUST_TAKE_AND_SET_VRRP, // a group, and what to set of it
+};
 
 /* Whether an answer tells of something that is wrong: exit status 6. */
 typedef bool cli_judge(const json_t *args, const json_t *answer);
@@ -66,6 +73,7 @@ struct cli_command {
 	bool samples_twice;      // its table shows rates
 	cli_render *render;
 	cli_judge *has_problem; // NULL: there are none to find
+	bool asks_first;        // on a terminal: what it would do is shown, and asked about
 };
 
 /* NULL behind the last. */

@@ -4,6 +4,7 @@
  * standard input only when it is told to, or has nothing else to do. */
 #include "tools/args.h"
 #include "tools/commands.h"
+#include "tools/confirm.h"
 #include "tools/rates.h"
 #include "tools/watch.h"
 
@@ -219,8 +220,39 @@ static int run_once(const struct cli_run *run)
 	return status;
 }
 
+/* Shows what the command would do, and asks. Exit status; 0: go on. */
+static int ask_first(const struct cli_run *run)
+{
+	const struct cli_render_options render = {.has_header = true};
+	struct cli_run trial = *run;
+	struct sample sample = {NULL, 0};
+	int status;
+
+	trial.args = json_copy(run->args);
+	if (!trial.args || json_object_set_new(trial.args, "dry_run", json_true()) < 0) {
+		json_decref(trial.args);
+		return print_failure(&run->options, "out of memory");
+	}
+	status = take_sample(&trial, &sample);
+	json_decref(trial.args);
+	if (status != 0)
+		return status;
+	(void)json_object_del(sample.answer, "dry_run"); // told as it will be
+	(void)run->command->render(sample.answer, &render, stderr);
+	json_decref(sample.answer);
+	return cli_confirm(stdin, stderr)
+		       ? 0
+		       : print_failure(&run->options, "not confirmed: nothing was changed");
+}
+
 static int run_command(const struct cli_run *run)
 {
+	if (run->command->asks_first && run->options.may_ask) {
+		int status = ask_first(run);
+
+		if (status != 0)
+			return status;
+	}
 	return run->watch_seconds > 0 ? watch(run) : run_once(run);
 }
 
@@ -264,6 +296,7 @@ static int run_stream(FILE *in, const struct cli_options *defaults)
 	int status = 0;
 
 	options.may_abbreviate = false;
+	options.may_ask = false;
 	while (status == 0 && getline(&line, &size, in) >= 0)
 		status = run_line(line, &options);
 	free(line);
@@ -327,6 +360,7 @@ int main(int argc, char **argv)
 		.format = CLI_TABLE,
 		.has_header = true,
 		.may_abbreviate = isatty(STDIN_FILENO),
+		.may_ask = isatty(STDIN_FILENO),
 	};
 	struct cli_error err;
 	struct cli_run run;

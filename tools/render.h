@@ -27,6 +27,8 @@ cli_render cli_render_errors;
 cli_render cli_render_changes;
 cli_render cli_render_health;
 cli_render cli_render_runs;
+cli_render cli_render_vrrp;
+cli_render cli_render_vrrp_changes;
 
 /* As cli_judge in tools/commands.h. */
 bool cli_health_has_problem(const json_t *args, const json_t *answer);

@@ -2,8 +2,30 @@
 #include "tools/render.h"
 
 #include "tools/format.h"
+#include "tools/render_role.h"
 
 #include <string.h>
+
+/* "MASTER for 3d 04h   "; of several groups "MASTER of frontend, BACKUP of storage   ". */
+static void print_role(const json_t *a, FILE *out)
+{
+	const json_t *groups = json_object_get(a, "vrrp"), *group;
+	size_t i, n = json_array_size(groups);
+	char text[CLI_FORMAT_LEN];
+	double seconds;
+
+	json_array_foreach(groups, i, group)
+	{
+		(void)fprintf(out, "%s%s", i > 0 ? ", " : "", cli_format_role(group, text));
+		seconds = cli_field_time(a, "time") - cli_field_time(group, "since");
+		if (n > 1)
+			(void)fprintf(out, " of %s", cli_field_text(group, "group"));
+		else
+			(void)fprintf(out, " for %s", cli_format_duration(seconds, text));
+	}
+	if (n > 0)
+		(void)fputs("   ", out);
+}
 
 static void print_head(const json_t *a, FILE *out)
 {
@@ -12,8 +34,10 @@ static void print_head(const json_t *a, FILE *out)
 	json_int_t changes = cli_field_int(config, "changes");
 	char uptime[CLI_FORMAT_LEN];
 
-	(void)fprintf(out, "%s  poised %s%s%s, up %s, config %s (", cli_field_text(a, "node"),
-		cli_field_text(a, "version"), driver[0] ? ", " : "", driver,
+	(void)fprintf(out, "%s  ", cli_field_text(a, "node"));
+	print_role(a, out);
+	(void)fprintf(out, "poised %s%s%s, up %s, config %s (", cli_field_text(a, "version"),
+		driver[0] ? ", " : "", driver,
 		cli_format_duration(cli_field_real(a, "uptime_seconds", 0), uptime),
 		cli_field_text(config, "path"));
 	if (changes == 0)

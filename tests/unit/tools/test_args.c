@@ -56,6 +56,15 @@ static void a_command_line_becomes_a_request(void **state)
 			"{\"target\": \"imaps/slave-1\", \"weight\": \"50%\"}"},
 		{"set server */* state maint --dry-run", "set server",
 			"{\"target\": \"*/*\", \"state\": \"maint\", \"dry_run\": true}"},
+		{"show vrrp", "show vrrp", "{}"},
+		{"show vrrp frontend", "show vrrp", "{\"group\": \"frontend\"}"},
+		{"set vrrp frontend release", "set vrrp",
+			"{\"group\": \"frontend\", \"release\": true}"},
+		{"set vrrp frontend priority 90 -y", "set vrrp",
+			"{\"group\": \"frontend\", \"priority\": \"90\"}"},
+		{"set vrrp frontend priority default --dry-run", "set vrrp",
+			"{\"group\": \"frontend\", \"priority\": \"default\", "
+			"\"dry_run\": true}"},
 		{"drain */slave-2 -q", "set server",
 			"{\"target\": \"*/slave-2\", \"state\": \"drain\"}"},
 		{"disable server a/b", "set server", "{\"target\": \"a/b\", \"state\": \"maint\"}"},
@@ -91,7 +100,7 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
 		{"show servces", "unknown object of \"show\": \"servces\" "
 				 "(did you mean services or servers?)"},
 		{"show nonsense", "unknown object of \"show\": \"nonsense\" (status, services, "
-				  "servers, connections, workers, ports, errors or health)"},
+				  "servers, connections, workers, ports, errors, health or vrrp)"},
 		{"sh status", "unknown command \"sh\" (did you mean show?)"},
 		{"show", "\"show\" needs a word more; poise show --help lists them"},
 		{"top", "unknown command \"top\" (show, check, set, drain, disable or enable)"},
@@ -119,6 +128,13 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
 		{"set server a/b wieght 5", "unknown setting \"wieght\" (did you mean weight?)"},
 		{"set server a/b state asleep", "unknown state \"asleep\" (ready, drain or maint)"},
 		{"set server a/b weight 5 6", "unexpected word \"6\""},
+		{"set vrrp", "which group? GROUP is missing"},
+		{"set vrrp a", "set vrrp GROUP needs release or priority"},
+		{"set vrrp a relaese", "unknown setting \"relaese\" (did you mean release?)"},
+		{"set vrrp a priority", "set vrrp GROUP priority needs a value"},
+		{"set vrrp a priority 5 6", "unexpected word \"6\""},
+		{"set vrrp a release 5", "unexpected word \"5\""},
+		{"set server a/b weight 5 -y", "\"set server\" has no option --yes"},
 		{"-c 'show status' show ports",
 			"with -c or -f there is no other command: \"show\""},
 		{"-s", "option --socket needs a value (PATH)"},
@@ -145,6 +161,7 @@ static void unique_prefixes_work_where_a_person_types(void **state)
 		{"sh servi", "show services", NULL},
 		{"se s a/b w 5", "set server", NULL},
 		{"se s a/b st d", "set server", NULL},
+		{"se v a r", "set vrrp", NULL},
 		{"en s a/b", "set server", NULL},
 		{"s st", NULL, "command \"s\" is not unique (show or set)"},
 		{"sh serv", NULL,
@@ -281,6 +298,33 @@ static void the_format_is_known_even_if_the_rest_is_wrong(void **state)
 	assert_int_equal(run.options.format, CLI_JSON_LINES);
 }
 
+/* Nothing is asked for a trial, or where the answer was given before. */
+static void a_person_is_asked_unless_it_was_answered(void **state)
+{
+	static const struct {
+		const char *line;
+		bool asks;
+	} rows[] = {{"set vrrp a release", true}, {"set vrrp a release -y", false},
+		{"set vrrp a release --yes", false}, {"set vrrp a release --dry-run", false}};
+	struct cli_options options = defaults;
+
+	(void)state;
+	options.may_ask = true;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char copy[512], *words[CLI_MAX_WORDS];
+		struct cli_error err;
+		struct cli_run run;
+		int n;
+
+		(void)strcpy(copy, rows[i].line);
+		n = cli_args_split(copy, words);
+		assert_int_equal(cli_args_parse(n, words, &options, &err, &run), 0);
+		assert_true(run.command->asks_first);
+		assert_int_equal(run.options.may_ask, rows[i].asks);
+		cli_args_clear(&run);
+	}
+}
+
 static void version_needs_no_command(void **state)
 {
 	char copy[512];
@@ -330,7 +374,7 @@ static void error_codes_have_the_exit_status_of_the_manual(void **state)
 		int status;
 	} rows[] = {{"failed", 1}, {"busy", 1}, {"bad_request", 2}, {"invalid_value", 2},
 		{"usage", 2}, {"unreachable", 3}, {"not_found", 4}, {"not_permitted", 5},
-		{"no_access", 5}, {"of a newer daemon", 1}};
+		{"no_access", 5}, {"refused", 1}, {"of a newer daemon", 1}};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -348,6 +392,7 @@ int main(void)
 		cmocka_unit_test(help_is_there_at_each_level),
 		cmocka_unit_test(commands_come_from_options_too),
 		cmocka_unit_test(the_format_is_known_even_if_the_rest_is_wrong),
+		cmocka_unit_test(a_person_is_asked_unless_it_was_answered),
 		cmocka_unit_test(version_needs_no_command),
 		cmocka_unit_test(lines_are_split_into_words),
 		cmocka_unit_test(error_codes_have_the_exit_status_of_the_manual),

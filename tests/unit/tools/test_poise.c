@@ -3,10 +3,12 @@
 #include "control/api.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,6 +39,10 @@ static const char change_answer[] =
 	"{\"schema\": 1, \"dry_run\": false, \"changes\": [{\"service\": \"imaps\", "
 	"\"server\": \"slave-1\", \"families\": [4, 6], \"field\": \"weight\", \"old\": 640, "
 	"\"new\": 320, \"configured\": 640, \"connections\": 1}]}\n";
+static const char release_answer[] =
+	"{\"schema\": 1, \"dry_run\": false, \"changes\": [{\"group\": \"frontend\", "
+	"\"state\": \"master\", \"field\": \"is_released\", \"old\": false, \"new\": true, "
+	"\"configured\": false}]}\n";
 static const char not_found_answer[] = "{\"schema\": 1, \"error\": {\"code\": \"not_found\", "
 				       "\"message\": \"no service \\\"x\\\"\"}}\n";
 static const char not_permitted_answer[] =
@@ -112,33 +118,62 @@ static void read_all(FILE *in, char *text)
 	(void)fclose(in);
 }
 
-/* Runs "poise -s SOCKET ARGS", split by a shell; `input` is its standard input. Exit status. */
-static int run(struct stage *s, const char *args, const char *input)
+/* Runs "poise -s SOCKET ARGS", split by a shell, with that standard input. Exit status. */
+static int run_from(struct stage *s, const char *args, int in)
 {
-	FILE *in = tmpfile(), *out = tmpfile(), *err = tmpfile();
+	FILE *out = tmpfile(), *err = tmpfile();
 	char command[1024];
 	int status;
 	pid_t pid;
 
-	assert_true(in && out && err);
-	(void)fputs(input, in);
-	rewind(in);
+	assert_true(out && err);
 	(void)snprintf(command, sizeof(command), "exec %s -s %s %s", s->poise, s->path, args);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		(void)dup2(fileno(in), STDIN_FILENO);
+		(void)dup2(in, STDIN_FILENO);
 		(void)dup2(fileno(out), STDOUT_FILENO);
 		(void)dup2(fileno(err), STDERR_FILENO);
 		(void)execl("/bin/sh", "sh", "-c", command, NULL);
 		_exit(127);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	(void)fclose(in);
 	read_all(out, s->out);
 	read_all(err, s->err);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+/* The same, reading `input` from a file. */
+static int run(struct stage *s, const char *args, const char *input)
+{
+	FILE *in = tmpfile();
+	int status;
+
+	assert_non_null(in);
+	(void)fputs(input, in);
+	rewind(in);
+	status = run_from(s, args, fileno(in));
+	(void)fclose(in);
+	return status;
+}
+
+/* The same, with what a person types on a terminal. */
+static int run_typed(struct stage *s, const char *args, const char *typed)
+{
+	int person = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int terminal, status;
+
+	assert_true(person >= 0);
+	assert_int_equal(grantpt(person), 0);
+	assert_int_equal(unlockpt(person), 0);
+	terminal = open(ptsname(person), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(terminal >= 0);
+	assert_int_equal(write(person, typed, strlen(typed)), strlen(typed));
+	status = run_from(s, args, terminal);
+	(void)close(terminal);
+	(void)close(person);
+	return status;
 }
 
 static void an_answer_is_printed_and_the_status_is_0(void **state)
@@ -247,6 +282,58 @@ static void several_commands_stop_at_the_first_that_fails(void **state)
 	assert_int_equal(run(s, "", ""), 0);
 }
 
+/* What it would do is shown on stderr with the question, what it did on stdout. */
+static void a_dangerous_command_is_asked_about_on_a_terminal(void **state)
+{
+	static const char done[] =
+		"frontend (MASTER): hands over, and does not preempt from then on\n";
+	static const struct {
+		const char *args, *typed;
+		int status;
+		bool asks;
+	} rows[] = {
+		{"set vrrp frontend release", "y\n", 0, true},
+		{"set vrrp frontend release", "YES\n", 0, true},
+		{"set vrrp frontend release", "\n", 1, true},
+		{"set vrrp frontend release", "n\n", 1, true},
+		{"set vrrp frontend release", "yesterday\n", 1, true},
+		{"set vrrp frontend release", "\004", 1, true},
+		{"set vrrp frontend release -y", "", 0, false},
+		{"set vrrp frontend release --dry-run", "", 0, false},
+	};
+	struct stage *s = *state;
+
+	serve(s, release_answer);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(run_typed(s, rows[i].args, rows[i].typed), rows[i].status);
+		assert_string_equal(s->out, rows[i].status == 0 ? done : "");
+		assert_int_equal(strstr(s->err, "Go on? [y/N] ") != NULL, rows[i].asks);
+		assert_int_equal(strstr(s->err, done) != NULL, rows[i].asks);
+		assert_int_equal(strstr(s->err, "not confirmed: nothing was changed") != NULL,
+			rows[i].status != 0);
+	}
+}
+
+static void a_script_is_asked_nothing(void **state)
+{
+	struct stage *s = *state;
+
+	serve(s, release_answer);
+	assert_int_equal(run(s, "set vrrp frontend release", ""), 0);
+	assert_string_equal(s->err, "");
+	assert_int_equal(run(s, "-f -", "set vrrp frontend release"), 0);
+	assert_string_equal(s->err, "");
+}
+
+static void a_question_follows_no_refusal(void **state)
+{
+	struct stage *s = *state;
+
+	serve(s, not_found_answer);
+	assert_int_equal(run_typed(s, "set vrrp x release", "y\n"), 4);
+	assert_string_equal(s->err, "poise: error: no service \"x\"\n");
+}
+
 static void a_full_disk_is_a_failure(void **state)
 {
 	struct stage *s = *state;
@@ -279,6 +366,9 @@ int main(int argc, char **argv)
 		T(an_answer_that_breaks_off_is_a_failure),
 		T(words_are_not_abbreviated_in_scripts),
 		T(several_commands_stop_at_the_first_that_fails),
+		T(a_dangerous_command_is_asked_about_on_a_terminal),
+		T(a_script_is_asked_nothing),
+		T(a_question_follows_no_refusal),
 		T(a_full_disk_is_a_failure),
 		T(help_and_version_need_no_daemon),
 	};

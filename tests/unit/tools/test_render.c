@@ -56,6 +56,14 @@ static const struct row rows[] = {
 	{"health", "health", NULL, cli_render_health, {.has_header = true}},
 	{"health-none", "health-none", NULL, cli_render_health, {.has_header = true}},
 	{"runs", "runs", NULL, cli_render_runs, {.has_header = true}},
+	{"vrrp", "vrrp", NULL, cli_render_vrrp, {.has_header = true}},
+	{"vrrp-no-header", "vrrp", NULL, cli_render_vrrp, {.has_header = false}},
+	{"vrrp-none", "vrrp-none", NULL, cli_render_vrrp, {.has_header = true}},
+	{"vrrp-changes", "vrrp-changes", NULL, cli_render_vrrp_changes, {.has_header = true}},
+	{"vrrp-changes-dry-run", "vrrp-changes-dry-run", NULL, cli_render_vrrp_changes,
+		{.has_header = true}},
+	{"status-master", "status-master", NULL, cli_render_status, {.has_header = true}},
+	{"status-groups", "status-groups", NULL, cli_render_status, {.has_header = true}},
 	{"changes-back", "changes-back", NULL, cli_render_changes, {.has_header = true}},
 };
 
@@ -129,6 +137,9 @@ static void fields_that_are_missing_or_odd_do_no_harm(void **state)
 		"{\"services\": [null, {}], \"workers\": [{}], \"ports\": [{}]}",
 		"{\"errors\": [{}], \"connections\": [{}]}",
 		"{\"changes\": [null, {}, {\"old\": [], \"new\": {}}]}",
+		"{\"groups\": [null, {}, {\"instances\": [null, {}], \"tracks\": [null, {}]}]}",
+		"{\"vrrp\": [null, {}], \"groups\": [{\"instances\": [{\"master\": {}, "
+		"\"errors_total\": {\"ttl\": 1}, \"addresses\": [null, 5]}]}]}",
 		"{\"servers_down\": [{}, 1], \"warnings\": [\"x\"], \"time\": 5}"};
 
 	(void)state;
