@@ -85,6 +85,16 @@ void *conf_bind_reference(struct conf_binding *b, struct conf_value *value, cons
 	return NULL;
 }
 
+/* They may be there for what VRRP tracks. */
+static void warn_idle_services(struct conf_binding *b, const struct conf_value *workers)
+{
+	struct diag_place where = {.file = workers->place.file, .line = workers->place.line};
+
+	diag_add(b->tree->diag, DIAG_WARNING, &where,
+		"cpu.workers: without a worker nothing is forwarded for the services: they are "
+		"checked, no more");
+}
+
 static int bind_workers(struct conf_binding *b)
 {
 	const struct conf_object *root = b->tree->root;
@@ -107,7 +117,7 @@ static int bind_workers(struct conf_binding *b)
 	if (n > CONF_MAX_WORKERS)
 		conf_tree_refuse(b->tree, value, "more than %d workers", CONF_MAX_WORKERS);
 	if (n == 0 && root->members[CONF_IN_SERVICE].n > 0)
-		conf_tree_refuse(b->tree, value, "no worker would forward for the services");
+		warn_idle_services(b, value);
 	b->conf->cpu.workers = workers;
 	b->conf->cpu.n_workers = n;
 	return 0;
@@ -170,6 +180,48 @@ static int bind_control(struct conf_binding *b)
 	if (socket && read_only_socket && strcmp(socket, read_only_socket) == 0)
 		conf_tree_refuse(b->tree, read_only, "the same as control.socket");
 	return err;
+}
+
+static int bind_listen(struct conf_binding *b, struct conf_http *http)
+{
+	struct conf_value *value = conf_tree_get(b->tree, b->tree->root, CONF_KEY_HTTP_LISTEN);
+	struct conf_endpoint *listen = arena_alloc(b->arena, value->n, sizeof(*listen));
+
+	if (!listen)
+		return -ENOMEM;
+	if (value->n > CONF_MAX_LISTEN)
+		conf_tree_refuse(b->tree, value, "more than %d of them", CONF_MAX_LISTEN);
+	for (unsigned i = 0; i < value->n; i++) {
+		listen[i].address = value->data[i].address;
+		listen[i].port = (uint16_t)value->data[i].number;
+		for (unsigned j = 0; j < i; j++)
+			if (listen[i].port == listen[j].port &&
+				addr_equal(&listen[i].address, &listen[j].address))
+				conf_tree_refuse(b->tree, value, "\"%s\" is there twice",
+					value->data[i].text);
+	}
+	http->listen = listen;
+	http->n_listen = value->n;
+	return 0;
+}
+
+static int bind_http(struct conf_binding *b)
+{
+	const struct conf_object *root = b->tree->root;
+	const struct conf_value *hosts = conf_tree_get(b->tree, root, CONF_KEY_HTTP_HOSTS);
+	const char **copies = arena_alloc(b->arena, hosts->n, sizeof(*copies));
+	struct conf_http *http = &b->conf->http;
+	int err = copies ? 0 : -ENOMEM;
+
+	http->has_metrics = conf_tree_number(b->tree, root, CONF_KEY_HTTP_METRICS, 1) != 0;
+	http->has_status = conf_tree_number(b->tree, root, CONF_KEY_HTTP_STATUS, 1) != 0;
+	http->has_server_metrics =
+		conf_tree_number(b->tree, root, CONF_KEY_HTTP_SERVER_METRICS, 1) != 0;
+	for (unsigned i = 0; i < hosts->n && err == 0; i++)
+		copies[i] = conf_bind_text(b, hosts->data[i].text, &err);
+	http->hosts = copies;
+	http->n_hosts = hosts->n;
+	return err < 0 ? err : bind_listen(b, http);
 }
 
 static int bind_root(struct conf_binding *b)
@@ -267,8 +319,8 @@ static int bind_vips(struct conf_binding *b)
 int conf_bind(struct conf_binding *b)
 {
 	static int (*const parts[])(struct conf_binding *) = {bind_root, bind_cpu, bind_memory,
-		bind_control, conf_bind_health, conf_bind_interfaces, conf_bind_routes, bind_vips,
-		conf_bind_pools, conf_bind_checks, conf_bind_services};
+		bind_control, bind_http, conf_bind_health, conf_bind_interfaces, conf_bind_routes,
+		bind_vips, conf_bind_pools, conf_bind_checks, conf_bind_services, conf_bind_vrrp};
 	int err = 0;
 
 	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]) && err == 0; i++)

@@ -28,12 +28,18 @@ bool conf_maker_has_own(const struct conf_check_maker *m, enum conf_key_id key)
 	return conf_tree_slot(m->object, key)->state == CONF_GOOD;
 }
 
+static bool is_written(
+	const struct conf_tree *tree, const struct conf_object *object, enum conf_key_id key)
+{
+	const struct conf_object *defaults = tree->defaults[object->section];
+
+	return conf_tree_slot(object, key)->state != CONF_ABSENT ||
+	       (defaults && conf_tree_slot(defaults, key)->state != CONF_ABSENT);
+}
+
 bool conf_maker_is_written(const struct conf_check_maker *m, enum conf_key_id key)
 {
-	const struct conf_object *defaults = m->b->tree->defaults[CONF_IN_CHECK];
-
-	return conf_tree_slot(m->object, key)->state != CONF_ABSENT ||
-	       (defaults && conf_tree_slot(defaults, key)->state != CONF_ABSENT);
+	return is_written(m->b->tree, m->object, key);
 }
 
 const char *conf_maker_text(struct conf_check_maker *m, enum conf_key_id key)
@@ -69,32 +75,45 @@ void conf_maker_tell(struct conf_check_maker *m, const char *key, const char *fo
 	tell_at(m, &m->object->place, key, text);
 }
 
+void conf_bind_tell(struct conf_binding *b, const struct conf_object *object, const char *key,
+	const char *format, ...)
+{
+	const struct diag_place where = {.file = object->place.file, .line = object->place.line};
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	diag_add(b->tree->diag, DIAG_ERROR, &where, "%s.%s: %s", object->path, key, text);
+}
+
 /* ---- which keys --------------------------------------------------------------------------- */
 
-static void refuse_keys(struct conf_check_maker *m)
+void conf_bind_refuse_keys(struct conf_binding *b, const struct conf_object *object, int type)
 {
-	enum conf_key_id first = conf_schema_first(CONF_IN_CHECK);
-	const char *type = conf_schema_type_name((int)m->check->type);
+	enum conf_key_id first = conf_schema_first(object->section);
+	const char *one = conf_schema_section(object->section)->one;
+	const char *name = conf_schema_type_name(object->section, type);
 
-	for (unsigned i = 0; i < conf_schema_count(CONF_IN_CHECK); i++) {
+	for (unsigned i = 0; i < conf_schema_count(object->section); i++) {
 		const struct conf_key *key = conf_schema_key(first + i);
-		struct conf_value *own = conf_tree_slot(m->object, first + i);
+		struct conf_value *own = conf_tree_slot(object, first + i);
 
-		if (own->state == CONF_GOOD &&
-			!conf_schema_is_used(key->used_by, (int)m->check->type))
+		if (own->state == CONF_GOOD && !conf_schema_is_used(key->used_by, type))
 			conf_tree_refuse(
-				m->b->tree, own, "a check of type \"%s\" has no use for it", type);
-		if ((key->needed_by >> m->check->type & 1) && !conf_maker_is_written(m, first + i))
-			conf_maker_tell(m, key->name,
-				"required setting is missing: a check of type \"%s\" needs it",
-				type);
+				b->tree, own, "a %s of type \"%s\" has no use for it", one, name);
+		if ((key->needed_by >> type & 1) && !is_written(b->tree, object, first + i))
+			conf_bind_tell(b, object, key->name,
+				"required setting is missing: a %s of type \"%s\" needs it", one,
+				name);
 	}
 }
 
 static void refuse_lists(struct conf_check_maker *m)
 {
 	static const enum conf_section lists[] = {CONF_IN_REQUEST, CONF_IN_STEP};
-	const char *type = conf_schema_type_name((int)m->check->type);
+	const char *type = conf_schema_type_name(CONF_IN_CHECK, (int)m->check->type);
 	char text[128];
 
 	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -149,7 +168,8 @@ static void bind_command(struct conf_check_maker *m)
 	struct conf_check_own *own = &m->check->own;
 
 	if (command && m->err == 0)
-		m->err = conf_bind_command(m->b, command, &own->command, &own->n_command);
+		m->err = conf_bind_command(
+			m->b, &m->b->of_health, command, &own->command, &own->n_command);
 	own->dynamic_weight = conf_maker_number(m, CONF_KEY_CHECK_DYNAMIC_WEIGHT) != 0;
 }
 
@@ -185,7 +205,7 @@ static int bind_check(struct conf_binding *b, struct conf_object *o, struct conf
 		return m.err;
 	check->type = (enum conf_check_type)type->data[0].number;
 	bind_common(&m);
-	refuse_keys(&m);
+	conf_bind_refuse_keys(b, o, (int)check->type);
 	refuse_lists(&m);
 	bind_own(&m);
 	return m.err;

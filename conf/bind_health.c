@@ -1,5 +1,6 @@
-/* What checks and pools run and where files stand: the user of scripts, commands, the maintenance
- * directory. A command that the user could not execute is an error of the configuration. */
+/* What checks, pools and VRRP run and where files stand: users of scripts, commands, the
+ * maintenance directory. A command that the user could not execute is an error of the
+ * configuration. */
 #include "conf/bind.h"
 
 #include "base/arena.h"
@@ -24,19 +25,22 @@ const char *conf_bind_path(struct conf_binding *b, const char *path)
 	return arena_printf(b->arena, "%s%s%s%s", cwd, *cwd ? "/" : "", dir, path);
 }
 
-static int bind_runner(struct conf_binding *b)
+int conf_bind_runner(struct conf_binding *b, enum conf_key_id key, struct conf_runner *ret_runner,
+	const char **ret_name)
 {
-	struct conf_value *value =
-		conf_tree_get(b->tree, b->tree->root, CONF_KEY_HEALTH_SCRIPT_USER);
+	struct conf_value *value = conf_tree_get(b->tree, b->tree->root, key);
 	struct conf_user *user = arena_alloc(b->tree->arena, 1, sizeof(*user));
+	int err = 0;
+	const char *name = conf_bind_text(b, value->data[0].text, &err);
 
-	if (!user)
+	if (!user || err < 0)
 		return -ENOMEM;
-	if (conf_user_find(b->conf->health.script_user, user) == 0)
-		b->runner = user;
-	else if (value->place.file) // else it is told where a command needs it
-		conf_tree_refuse(
-			b->tree, value, "there is no user \"%s\"", b->conf->health.script_user);
+	*ret_name = name;
+	ret_runner->key = key;
+	if (conf_user_find(name, user) == 0)
+		ret_runner->user = user;
+	else if (value->place.file)
+		conf_tree_refuse(b->tree, value, "there is no user \"%s\"", name);
 	return 0;
 }
 
@@ -46,12 +50,11 @@ int conf_bind_health(struct conf_binding *b)
 	struct conf_health *health = &b->conf->health;
 	struct conf_value *dir = conf_tree_get(b->tree, root, CONF_KEY_HEALTH_MAINTENANCE_DIR);
 	struct stat st;
-	int err = 0;
+	int err = conf_bind_runner(
+		b, CONF_KEY_HEALTH_SCRIPT_USER, &b->of_health, &health->script_user);
 
-	health->script_user =
-		conf_bind_text(b, conf_tree_text(b->tree, root, CONF_KEY_HEALTH_SCRIPT_USER), &err);
-	if (err < 0 || bind_runner(b) < 0)
-		return -ENOMEM;
+	if (err < 0)
+		return err;
 	if (dir->state != CONF_GOOD)
 		return 0;
 	health->maintenance_dir = conf_bind_path(b, dir->data[0].text);
@@ -135,8 +138,8 @@ static bool has_fault(
 	return false;
 }
 
-int conf_bind_command(struct conf_binding *b, struct conf_value *value,
-	const char *const **ret_argv, unsigned *ret_n)
+int conf_bind_command(struct conf_binding *b, const struct conf_runner *runner,
+	struct conf_value *value, const char *const **ret_argv, unsigned *ret_n)
 {
 	char why[CONF_FAULT_LEN];
 	const char **argv;
@@ -152,10 +155,11 @@ int conf_bind_command(struct conf_binding *b, struct conf_value *value,
 		return 0;
 	*ret_argv = argv;
 	*ret_n = n;
-	if (!b->runner && !conf_tree_slot(b->tree->root, CONF_KEY_HEALTH_SCRIPT_USER)->place.file)
-		conf_tree_refuse(b->tree, value, "there is no user \"%s\" (health.script_user)",
-			b->conf->health.script_user);
-	else if (b->runner && conf_program_has_fault(argv[0], b->runner, why))
+	if (!runner->user && !conf_tree_slot(b->tree->root, runner->key)->place.file)
+		conf_tree_refuse(b->tree, value, "there is no user \"%s\" (%s)",
+			conf_tree_text(b->tree, b->tree->root, runner->key),
+			conf_schema_key(runner->key)->name);
+	else if (runner->user && conf_program_has_fault(argv[0], runner->user, why))
 		conf_tree_refuse(b->tree, value, "%s", why);
 	return 0;
 }

@@ -88,7 +88,7 @@ void conf_bind_tls(struct conf_check_maker *m)
 	}
 	if (own->tls == CONF_TLS_STARTTLS && !has_starttls(m))
 		conf_tree_refuse(m->b->tree, tls, "a check of type \"%s\" has no \"starttls\"",
-			conf_schema_type_name((int)m->check->type));
+			conf_schema_type_name(CONF_IN_CHECK, (int)m->check->type));
 	own->sni = conf_maker_text(m, CONF_KEY_CHECK_SNI);
 	own->verify = verify ? verify->data[0].number != 0 : own->sni != NULL;
 	if (own->verify && !own->sni && !conf_maker_is_written(m, CONF_KEY_CHECK_SNI))

@@ -83,11 +83,13 @@ static int bind_quorum(struct conf_binding *b, struct conf_object *o, struct con
 	pool->quorum = (unsigned)conf_tree_number(b->tree, o, CONF_KEY_POOL_QUORUM, 1);
 	pool->hysteresis = (unsigned)conf_tree_number(b->tree, o, CONF_KEY_POOL_HYSTERESIS, 0);
 	check_quorum(b, o, pool);
-	err = conf_bind_command(b, conf_tree_get(b->tree, o, CONF_KEY_POOL_QUORUM_UP),
-		&pool->quorum_up, &pool->n_quorum_up);
+	err = conf_bind_command(b, &b->of_health,
+		conf_tree_get(b->tree, o, CONF_KEY_POOL_QUORUM_UP), &pool->quorum_up,
+		&pool->n_quorum_up);
 	if (err == 0)
-		err = conf_bind_command(b, conf_tree_get(b->tree, o, CONF_KEY_POOL_QUORUM_DOWN),
-			&pool->quorum_down, &pool->n_quorum_down);
+		err = conf_bind_command(b, &b->of_health,
+			conf_tree_get(b->tree, o, CONF_KEY_POOL_QUORUM_DOWN), &pool->quorum_down,
+			&pool->n_quorum_down);
 	return err;
 }
 

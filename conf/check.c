@@ -1,5 +1,6 @@
 /* Rules between the parts of a configuration: addresses used once, halves of
- * services, checks that can be kept. Reads the model only; ports are check_ports.c's. */
+ * services, checks that can be kept. Reads the model only; ports are check_ports.c's, VRRP is
+ * check_vrrp.c's. */
 #include "conf/check.h"
 
 #include "base/arena.h"
@@ -288,5 +289,6 @@ int conf_check(const struct conf *conf, struct arena *scratch, struct diag *diag
 	for (unsigned i = 0; i < conf->n_services; i++)
 		check_families(&conf->services[i], diag);
 	check_size(conf, diag);
-	return conf_check_ports(conf, scratch, diag);
+	err = conf_check_vrrp(conf, scratch, diag);
+	return err < 0 ? err : conf_check_ports(conf, scratch, diag);
 }

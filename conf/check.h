@@ -13,5 +13,7 @@ int conf_check(const struct conf *conf, struct arena *scratch, struct diag *diag
 
 /* Its part about interfaces and routes. */
 void conf_check_interfaces(const struct conf *conf, struct diag *diag) ANY_THREAD;
+/* Its part about VRRP: virtual routers, names and addresses used once; every VIP in one. */
+int conf_check_vrrp(const struct conf *conf, struct arena *scratch, struct diag *diag) ANY_THREAD;
 /* Its part about ports: each (address, protocol, port) leads to one service. */
 int conf_check_ports(const struct conf *conf, struct arena *scratch, struct diag *diag) ANY_THREAD;

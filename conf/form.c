@@ -127,6 +127,11 @@ static const char *fault_of_sha256(const char *text)
 	return len == SHA256_DIGITS && text[len] == '\0' ? NULL : "is not 64 hexadecimal digits";
 }
 
+static const char *fault_of_process(const char *text)
+{
+	return strchr(text, '/') ? "is a path, not the name of a process" : NULL;
+}
+
 typedef const char *find_fault(const char *text);
 
 static find_fault *const forms[CONF_N_FORMS] = {
@@ -137,6 +142,7 @@ static find_fault *const forms[CONF_N_FORMS] = {
 	[CONF_FORM_METHOD] = fault_of_method,
 	[CONF_FORM_TARGET] = fault_of_target,
 	[CONF_FORM_SHA256] = fault_of_sha256,
+	[CONF_FORM_PROCESS] = fault_of_process,
 };
 
 const char *conf_form_fault(enum conf_form form, const char *text)

@@ -34,6 +34,7 @@ enum {
 	CONF_MAX_VRRP_ADDRESSES = 64, // of one instance: what an advert may list
 	CONF_MAX_PEERS = 16,          // of one instance
 	CONF_MAX_AUTH_PASS = 8,       // bytes; RFC 2338 §5.3.10
+	CONF_MAX_LISTEN = 16,         // of http
 };
 
 /* Packet buffers that a queue of an interface may hold: a ring to receive into, as long a one for
@@ -408,6 +409,22 @@ struct conf_control {
 	unsigned mode;                // file mode bits, e.g. 0600
 };
 
+struct conf_endpoint {
+	struct addr address; // unspecified: all of the family
+	uint16_t port;
+};
+
+/* The built-in web server. */
+struct conf_http {
+	const struct conf_endpoint *listen; // none: there is no server
+	unsigned n_listen;
+	bool has_metrics;
+	bool has_status;
+	const char *const *hosts; // that a Host header may name, besides `listen`
+	unsigned n_hosts;
+	bool has_server_metrics;
+};
+
 struct conf_log {
 	int target; // enum log_target
 	int level;  // enum log_level
@@ -436,5 +453,6 @@ struct conf {
 	struct conf_health health;
 	struct conf_vrrp vrrp;
 	struct conf_control control;
+	struct conf_http http;
 	struct conf_log log;
 };

@@ -40,6 +40,7 @@ static const char *kind_words(const struct conf_key *key)
 {
 	static const char *const one[CONF_N_KINDS] = {
 		[CONF_INTEGER] = "integer",
+		[CONF_CHOICE] = "integer",
 		[CONF_TEXT] = "text",
 		[CONF_WORD] = "word",
 		[CONF_NAME] = "name",
@@ -48,6 +49,8 @@ static const char *kind_words(const struct conf_key *key)
 		[CONF_MODE] = "file mode",
 		[CONF_ADDRESS] = "address",
 		[CONF_HOST_ADDRESS] = "address/length",
+		[CONF_ENDPOINT] = "address:port",
+		[CONF_PREFIX] = "prefix",
 		[CONF_DESTINATION] = "prefix",
 		[CONF_PORTS] = "port or range of ports",
 		[CONF_FLAG] = "true or false",
@@ -58,6 +61,7 @@ static const char *kind_words(const struct conf_key *key)
 	};
 	static const char *const many[CONF_N_KINDS] = {
 		[CONF_INTEGER] = "list of integers",
+		[CONF_CHOICE] = "list of integers",
 		[CONF_TEXT] = "list of texts",
 		[CONF_WORD] = "list of words",
 		[CONF_NAME] = "list of names",
@@ -66,6 +70,8 @@ static const char *kind_words(const struct conf_key *key)
 		[CONF_MODE] = "list of file modes",
 		[CONF_ADDRESS] = "list of addresses",
 		[CONF_HOST_ADDRESS] = "list of address/length",
+		[CONF_ENDPOINT] = "list of address:port",
+		[CONF_PREFIX] = "list of prefixes",
 		[CONF_DESTINATION] = "list of prefixes",
 		[CONF_PORTS] = "port, range of ports, or list of them",
 		[CONF_FLAG] = "list of true or false",
@@ -75,7 +81,15 @@ static const char *kind_words(const struct conf_key *key)
 		[CONF_COMMAND] = "command, as a text or a list of texts",
 	};
 
-	return key->shape == CONF_ONE ? one[key->kind] : many[key->kind];
+	return key->shape == CONF_ONE || key->shape == CONF_BY_NODE ? one[key->kind]
+								    : many[key->kind];
+}
+
+/* Whether it stands without quotes. */
+static bool is_bare(enum conf_kind kind)
+{
+	return kind == CONF_INTEGER || kind == CONF_CHOICE || kind == CONF_PORTS ||
+	       kind == CONF_FLAG;
 }
 
 static bool is_textual(enum conf_kind kind)
@@ -84,18 +98,29 @@ static bool is_textual(enum conf_kind kind)
 	       kind == CONF_COMMAND;
 }
 
-/* "; for type "http", "smtp"", or "; not for type "ping"", whichever is shorter. */
-static void print_types(FILE *out, unsigned types)
+static int n_types(enum conf_section section)
 {
-	unsigned all = (1U << CONF_N_CHECK_TYPES) - 1;
-	bool is_short = __builtin_popcount(types) <= CONF_N_CHECK_TYPES / 2;
+	const struct conf_word *types = conf_schema_types(section);
+	int n = 0;
+
+	while (types[n].text)
+		n++;
+	return n;
+}
+
+/* "; for type "http", "smtp"", or "; not for type "ping"", whichever is shorter. */
+static void print_types(FILE *out, enum conf_section section, unsigned types)
+{
+	int n = n_types(section);
+	unsigned all = (1U << n) - 1;
+	bool is_short = __builtin_popcount(types) <= n / 2;
 	unsigned listed = is_short ? types : all & ~types;
 	const char *before = is_short ? "; for type " : "; not for type ";
 
-	for (int type = 0; type < CONF_N_CHECK_TYPES && types != 0; type++) {
+	for (int type = 0; type < n && types != 0; type++) {
 		if (!(listed >> type & 1))
 			continue;
-		(void)fprintf(out, "%s\"%s\"", before, conf_schema_type_name(type));
+		(void)fprintf(out, "%s\"%s\"", before, conf_schema_type_name(section, type));
 		before = ", ";
 	}
 }
@@ -109,7 +134,8 @@ static void print_type(FILE *out, const struct conf_key *key)
 	if (key->kind == CONF_NAME)
 		(void)fprintf(out, " in %s", conf_schema_section(key->refers_to)->path);
 	for (const struct conf_word *w = key->words; w && w->text; w++)
-		(void)fprintf(out, "%s\"%s\"", w == key->words ? ": " : ", ", w->text);
+		(void)fprintf(out, is_bare(key->kind) ? "%s%s" : "%s\"%s\"",
+			w == key->words ? ": " : ", ", w->text);
 	if (key->max == 0)
 		return;
 	conf_value_format(key->kind, key->min, min);
@@ -119,24 +145,30 @@ static void print_type(FILE *out, const struct conf_key *key)
 	else if (key->min == key->max)
 		(void)fprintf(out, ", %s", min);
 	else
-		(void)fprintf(out, ", %s-%s", min, max);
+		(void)fprintf(out, ", %s%s%s", min, key->min < 0 ? " to " : "-", max);
+	if (key->shape == CONF_BY_NODE)
+		(void)fputs(", or a group of them by node", out);
 }
 
 /* As it stands in the file. */
 static void print_value(FILE *out, const struct conf_key *key, const char *text)
 {
 	bool is_list = key->shape == CONF_LIST;
-	bool is_bare =
-		key->kind == CONF_INTEGER || key->kind == CONF_PORTS || key->kind == CONF_FLAG;
+	const char *quote = is_bare(key->kind) ? "" : "\"";
 
-	(void)fprintf(out, "%s%s%s%s%s", is_list ? "[" : "", is_bare ? "" : "\"", text,
-		is_bare ? "" : "\"", is_list ? "]" : "");
+	(void)fprintf(
+		out, "%s%s%s%s%s", is_list ? "[" : "", quote, text, quote, is_list ? "]" : "");
 }
 
 static void print_default(FILE *out, const struct conf_key *key)
 {
 	if (key->is_required) {
 		(void)fputs("required", out);
+		return;
+	}
+	if (key->is_group_required) {
+		(void)fprintf(out, "required in %.*s; default: %s", (int)strcspn(key->name, "."),
+			key->name, key->absent);
 		return;
 	}
 	if (key->used_by && key->needed_by == key->used_by) {
@@ -148,7 +180,7 @@ static void print_default(FILE *out, const struct conf_key *key)
 		else
 			(void)fputs(key->absent, out);
 	}
-	print_types(out, key->used_by);
+	print_types(out, key->section, key->used_by);
 }
 
 /* ---- poised --print-defaults ------------------------------------------------------------ */
@@ -172,33 +204,120 @@ static void print_key(FILE *out, unsigned depth, const struct conf_key *key, con
 	(void)fputs(";\n", out);
 }
 
+/* What is written to `out` here appears as comments when it is put elsewhere. */
+struct draft {
+	FILE *out;
+	char *text;
+	size_t size;
+};
+
+static bool open_draft(struct draft *d)
+{
+	*d = (struct draft){0};
+	d->out = open_memstream(&d->text, &d->size);
+	return d->out != NULL;
+}
+
+static void put_draft(struct draft *d, FILE *out, unsigned depth)
+{
+	char *line, *rest;
+
+	(void)fclose(d->out);
+	for (rest = d->text; (line = strsep(&rest, "\n")) && rest;) {
+		indent(out, depth);
+		(void)fprintf(out, "#%s%s\n", *line ? " " : "", line);
+	}
+	free(d->text);
+}
+
+static void print_objects(FILE *out, unsigned depth, enum conf_section section);
+
+static bool is_within(enum conf_section child, enum conf_section section, const char *prefix)
+{
+	const struct conf_section_def *def = conf_schema_section(child);
+
+	return def->parent == section && strcmp(def->group ? def->group : "", prefix) == 0;
+}
+
+/* The objects that stand among the section's keys of that prefix. */
+static void print_members(FILE *out, unsigned depth, enum conf_section section, const char *prefix)
+{
+	for (enum conf_section s = CONF_IN_ROOT + 1; s < CONF_N_SECTIONS; s++)
+		if (is_within(s, section, prefix))
+			print_objects(out, depth, s);
+}
+
+/* Bytes of a key's name that are its group's, with the dot. */
+static size_t prefix_len(const struct conf_key *key)
+{
+	const char *dot = strchr(key->name, '.');
+
+	return dot ? (size_t)(dot - key->name) + 1 : 0;
+}
+
+/* Keys from `first` on that have the same group. */
+static unsigned count_group(enum conf_key_id first, unsigned n)
+{
+	const struct conf_key *key = conf_schema_key(first);
+	size_t len = prefix_len(key);
+	unsigned k = 1;
+
+	while (len > 0 && k < n && strncmp(conf_schema_key(first + k)->name, key->name, len) == 0)
+		k++;
+	return k;
+}
+
+static void print_group(FILE *out, unsigned depth, enum conf_key_id first, unsigned n)
+{
+	const struct conf_key *key = conf_schema_key(first);
+	size_t len = prefix_len(key);
+	char prefix[PREFIX_LEN];
+
+	(void)snprintf(prefix, sizeof(prefix), "%.*s", (int)len, key->name);
+	indent(out, depth);
+	(void)fprintf(out, "%.*s = {\n", (int)len - 1, key->name);
+	for (unsigned i = 0; i < n; i++) {
+		if (i > 0)
+			(void)fputc('\n', out);
+		key = conf_schema_key(first + i);
+		print_key(out, depth + 1, key, key->name + len);
+	}
+	print_members(out, depth + 1, key->section, prefix);
+	indent(out, depth);
+	(void)fputs("};\n", out);
+}
+
+/* A group that must not be there without some key is an example as that key is. */
+static void print_group_or_draft(FILE *out, unsigned depth, enum conf_key_id first, unsigned n)
+{
+	bool is_optional = false;
+	struct draft d;
+
+	for (unsigned i = 0; i < n; i++)
+		is_optional |= conf_schema_key(first + i)->is_group_required;
+	if (!is_optional) {
+		print_group(out, depth, first, n);
+	} else if (open_draft(&d)) {
+		print_group(d.out, 0, first, n);
+		put_draft(&d, out, depth);
+	}
+}
+
 static void print_keys(FILE *out, unsigned depth, enum conf_section section)
 {
 	enum conf_key_id first = conf_schema_first(section);
-	char group[PREFIX_LEN] = "";
+	unsigned n = conf_schema_count(section);
 
-	for (unsigned i = 0; i < conf_schema_count(section); i++) {
+	for (unsigned i = 0, k; i < n; i += k) {
 		const struct conf_key *key = conf_schema_key(first + i);
-		const char *dot = strchr(key->name, '.');
-		size_t len = dot ? (size_t)(dot - key->name) : 0;
-		bool is_same = strlen(group) == len && strncmp(group, key->name, len) == 0;
 
-		if (!is_same && *group) {
-			indent(out, depth);
-			(void)fputs("};\n", out);
-		}
+		k = count_group(first + i, n - i);
 		if (i > 0 || section == CONF_IN_ROOT)
 			(void)fputc('\n', out);
-		if (!is_same && len > 0) {
-			indent(out, depth);
-			(void)fprintf(out, "%.*s = {\n", (int)len, key->name);
-		}
-		(void)snprintf(group, sizeof(group), "%.*s", (int)len, key->name);
-		print_key(out, depth + (len > 0), key, dot ? dot + 1 : key->name);
-	}
-	if (*group) {
-		indent(out, depth);
-		(void)fputs("};\n", out);
+		if (prefix_len(key) == 0)
+			print_key(out, depth, key, key->name);
+		else
+			print_group_or_draft(out, depth, first + i, k);
 	}
 }
 
@@ -206,29 +325,36 @@ static void print_keys(FILE *out, unsigned depth, enum conf_section section)
 static void print_list(
 	FILE *out, unsigned depth, const struct conf_section_def *def, enum conf_section section)
 {
-	char *text = NULL, *line, *rest;
-	size_t size;
-	FILE *memory = open_memstream(&text, &size);
+	struct draft d;
 
-	if (!memory)
-		return;
-	print_keys(memory, 1, section);
-	(void)fclose(memory);
 	print_comment(out, depth, def->help);
+	if (!open_draft(&d))
+		return;
+	(void)fprintf(d.out, "%s = ( {\n", def->container);
+	print_keys(d.out, 1, section);
+	(void)fputs("} );\n", d.out);
+	put_draft(&d, out, depth);
+}
+
+static void print_example(
+	FILE *out, unsigned depth, const struct conf_section_def *def, enum conf_section section)
+{
 	indent(out, depth);
-	(void)fprintf(out, "# %s = ( {\n", def->container);
-	for (rest = text; (line = strsep(&rest, "\n")) && rest;) {
-		indent(out, depth);
-		(void)fprintf(out, "#%s%s\n", *line ? " " : "", line);
-	}
+	(void)fprintf(out, "%s = {\n", def->container);
+	indent(out, depth + 1);
+	(void)fprintf(out, "%s = {\n", def->example);
+	print_keys(out, depth + 2, section);
+	print_members(out, depth + 2, section, "");
+	indent(out, depth + 1);
+	(void)fputs("};\n", out);
 	indent(out, depth);
-	(void)fputs("# } );\n", out);
-	free(text);
+	(void)fputs("};\n", out);
 }
 
 static void print_objects(FILE *out, unsigned depth, enum conf_section section)
 {
 	const struct conf_section_def *def = conf_schema_section(section);
+	struct draft d;
 
 	(void)fputc('\n', out);
 	if (def->is_list) {
@@ -243,18 +369,12 @@ static void print_objects(FILE *out, unsigned depth, enum conf_section section)
 		(void)fprintf(out, "%s = { };\n\n", def->defaults);
 	}
 	print_comment(out, depth, def->help);
-	indent(out, depth);
-	(void)fprintf(out, "%s = {\n", def->container);
-	indent(out, depth + 1);
-	(void)fprintf(out, "%s = {\n", def->example);
-	print_keys(out, depth + 2, section);
-	for (enum conf_section s = CONF_IN_ROOT + 1; s < CONF_N_SECTIONS; s++)
-		if (conf_schema_section(s)->parent == section)
-			print_objects(out, depth + 2, s);
-	indent(out, depth + 1);
-	(void)fputs("};\n", out);
-	indent(out, depth);
-	(void)fputs("};\n", out);
+	if (!def->is_optional) {
+		print_example(out, depth, def, section);
+	} else if (open_draft(&d)) {
+		print_example(d.out, 0, def, section);
+		put_draft(&d, out, depth);
+	}
 }
 
 void conf_print_defaults(FILE *out)
@@ -263,9 +383,7 @@ void conf_print_defaults(FILE *out)
 		"Every setting of poise.conf with its default. Lines that are commented out have "
 		"none. The objects with names of their own are examples. See poise.conf(5).");
 	print_keys(out, 0, CONF_IN_ROOT);
-	for (enum conf_section s = CONF_IN_ROOT + 1; s < CONF_N_SECTIONS; s++)
-		if (conf_schema_section(s)->parent == CONF_IN_ROOT)
-			print_objects(out, 0, s);
+	print_members(out, 0, CONF_IN_ROOT, "");
 }
 
 /* ---- poise.conf(5) ------------------------------------------------------------------------ */

@@ -100,15 +100,40 @@ static int read_key(const struct spot *spot, const config_setting_t *setting, en
 	return conf_read_value(spot->reader, setting, path, value);
 }
 
+/* What a group that is written must hold. */
+static void expect_keys(const struct spot *inner, const config_setting_t *group)
+{
+	const struct conf_object *o = inner->object;
+	enum conf_key_id first = conf_schema_first(o->section);
+	struct diag_place where =
+		conf_reader_place(inner->reader, group, config_setting_name(group));
+
+	for (unsigned i = 0; i < conf_schema_count(o->section); i++) {
+		const struct conf_key *key = conf_schema_key(first + i);
+
+		if (key->is_group_required &&
+			strncmp(key->name, inner->prefix, strlen(inner->prefix)) == 0 &&
+			conf_tree_slot(o, first + i)->state == CONF_ABSENT)
+			diag_add(inner->reader->tree->diag, DIAG_ERROR, &where,
+				"%s: required setting is missing",
+				conf_tree_path(inner->reader->tree, o, key->name));
+	}
+}
+
 static int read_keys(const struct spot *spot, const config_setting_t *setting)
 {
 	struct arena *arena = spot->reader->tree->arena;
 	struct spot inner = *spot;
+	int err;
 
 	if (!expect_group(spot, setting))
 		return 0;
 	inner.prefix = arena_printf(arena, "%s%s.", spot->prefix, config_setting_name(setting));
-	return inner.prefix ? walk_group(&inner, setting) : -ENOMEM;
+	if (!inner.prefix)
+		return -ENOMEM;
+	err = walk_group(&inner, setting);
+	expect_keys(&inner, setting);
+	return err;
 }
 
 /* A name is a word in messages and commands, where "*" means all. */

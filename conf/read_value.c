@@ -143,8 +143,8 @@ bool conf_item_expect_in_range(const struct conf_item *item, int64_t number, con
 	if (key->min == key->max)
 		return conf_item_refuse(item, "%s is not supported (only %s is)", written,
 			conf_value_format(key->kind, key->min, min));
-	return conf_item_refuse(item, "%s is out of range (%s-%s)", written,
-		conf_value_format(key->kind, key->min, min),
+	return conf_item_refuse(item, "%s is out of range (%s%s%s)", written,
+		conf_value_format(key->kind, key->min, min), key->min < 0 ? " to " : "-",
 		conf_value_format(key->kind, key->max, max));
 }
 
@@ -158,6 +158,26 @@ static bool read_integer(const struct conf_item *item, struct conf_datum *datum)
 	datum->number = config_setting_get_int64(item->setting);
 	return conf_item_expect_in_range(
 		item, datum->number, conf_value_format(CONF_INTEGER, datum->number, written));
+}
+
+static bool read_choice(const struct conf_item *item, struct conf_datum *datum)
+{
+	char written[CONF_VALUE_STR_LEN], known[TEXT_LEN / 2] = "";
+	const struct conf_word *w = item->key->words;
+	size_t len = 0;
+
+	if (!read_integer(item, datum))
+		return false;
+	(void)conf_value_format(CONF_INTEGER, datum->number, written);
+	for (; w->text && strcmp(w->text, written) != 0; w++) {
+		len += (size_t)snprintf(
+			known + len, sizeof(known) - len, "%s%s", len ? ", " : "", w->text);
+		assert(len < sizeof(known));
+	}
+	if (!w->text)
+		return conf_item_refuse(item, "%s is not possible (only %s)", written, known);
+	datum->number = w->value;
+	return true;
 }
 
 bool conf_item_expect_length(const struct conf_item *item)
@@ -218,7 +238,7 @@ static bool read_duration(const struct conf_item *item, struct conf_datum *datum
 {
 	static const char form[] = "a duration is a whole number with a unit (us, ms, s, m, h) in "
 				   "quotes, as in \"5s\"";
-	char written[TEXT_LEN / 4];
+	char written[TEXT_LEN / 4], grain[CONF_VALUE_STR_LEN];
 	int err;
 
 	if (config_setting_type(item->setting) != CONFIG_TYPE_STRING)
@@ -233,9 +253,12 @@ static bool read_duration(const struct conf_item *item, struct conf_datum *datum
 		return conf_item_refuse(item, "%s: %s", written, form);
 	if (!conf_item_expect_in_range(item, datum->number, written))
 		return false;
-	if (datum->number % item->key->grain_us != 0)
+	if (datum->number % item->key->grain_us == 0)
+		return true;
+	if (item->key->grain_us == 1000)
 		return conf_item_refuse(item, "%s is not a whole number of milliseconds", written);
-	return true;
+	return conf_item_refuse(item, "%s is not a multiple of %s", written,
+		conf_value_format(CONF_DURATION, item->key->grain_us, grain));
 }
 
 static bool read_size(const struct conf_item *item, struct conf_datum *datum)
@@ -335,6 +358,36 @@ static bool read_host_address(const struct conf_item *item, struct conf_datum *d
 	return expect_usable(item, &datum->address, datum->text);
 }
 
+static bool read_endpoint(const struct conf_item *item, struct conf_datum *datum)
+{
+	if (!conf_item_expect_string(item))
+		return false;
+	datum->text = conf_item_string(item);
+	if (conf_value_endpoint(datum->text, &datum->address, &datum->number) < 0)
+		return conf_item_refuse(item,
+			"\"%.64s\" is not an address with a port, as in \"192.0.2.1:80\" or "
+			"\"[2001:db8::1]:80\"",
+			datum->text);
+	return true;
+}
+
+static bool read_prefix(const struct conf_item *item, struct conf_datum *datum)
+{
+	struct prefix p;
+
+	if (!conf_item_expect_string(item))
+		return false;
+	datum->text = conf_item_string(item);
+	if (prefix_parse(datum->text, &p) < 0)
+		return conf_item_refuse(item,
+			"\"%.64s\" is neither an address nor a prefix without host bits, as in "
+			"\"198.51.100.0/24\"",
+			datum->text);
+	datum->address = p.addr;
+	datum->last = p.length_bits;
+	return true;
+}
+
 static bool read_destination(const struct conf_item *item, struct conf_datum *datum)
 {
 	struct prefix to;
@@ -379,6 +432,7 @@ static bool read_ports(const struct conf_item *item, struct conf_datum *datum)
 
 static conf_read_kind *const read_kinds[CONF_N_KINDS] = {
 	[CONF_INTEGER] = read_integer,
+	[CONF_CHOICE] = read_choice,
 	[CONF_TEXT] = read_text,
 	[CONF_WORD] = read_word,
 	[CONF_NAME] = read_name,
@@ -387,6 +441,8 @@ static conf_read_kind *const read_kinds[CONF_N_KINDS] = {
 	[CONF_MODE] = read_mode,
 	[CONF_ADDRESS] = read_address,
 	[CONF_HOST_ADDRESS] = read_host_address,
+	[CONF_ENDPOINT] = read_endpoint,
+	[CONF_PREFIX] = read_prefix,
 	[CONF_DESTINATION] = read_destination,
 	[CONF_PORTS] = read_ports,
 	[CONF_FLAG] = conf_read_flag,
@@ -401,6 +457,14 @@ static bool is_list(const config_setting_t *setting)
 	return config_setting_is_list(setting) || config_setting_is_array(setting);
 }
 
+/* Whether it has elements, each of which is a value. */
+static bool has_elements(const config_setting_t *setting, enum conf_shape shape)
+{
+	if (shape == CONF_BY_NODE)
+		return config_setting_is_group(setting);
+	return shape != CONF_ONE && is_list(setting);
+}
+
 static bool expect_shape(const struct conf_item *item)
 {
 	const struct conf_key *key = item->key;
@@ -411,6 +475,9 @@ static bool expect_shape(const struct conf_item *item)
 		return conf_item_refuse(item, "expected a list, as in [%s%s%s], not %s", quote,
 			key->example ? key->example : key->fallback, quote,
 			conf_reader_type(item->setting));
+	if (key->shape == CONF_BY_NODE && config_setting_is_group(item->setting) &&
+		config_setting_length(item->setting) == 0)
+		return conf_item_refuse(item, "the group is empty");
 	if (n == 0 && key->shape != CONF_ONE && !key->may_be_empty)
 		return conf_item_refuse(item, "the list is empty");
 	if (n > CONF_MAX_ITEMS)
@@ -427,11 +494,26 @@ static int keep_text(struct arena *arena, struct conf_datum *datum)
 	return datum->text ? 0 : -ENOMEM;
 }
 
+/* An element with a name of its own is told by it. */
+static int select_element(
+	struct conf_item *item, const config_setting_t *all, const char *path, unsigned i)
+{
+	const char *name;
+
+	item->setting = config_setting_get_elem(all, i);
+	name = config_setting_name(item->setting);
+	if (!name)
+		return 0;
+	item->name = name;
+	item->path = arena_printf(item->reader->tree->arena, "%s.%s", path, name);
+	return item->path ? 0 : -ENOMEM;
+}
+
 int conf_read_value(struct conf_reader *reader, const config_setting_t *setting, const char *path,
 	struct conf_value *value)
 {
 	struct conf_item item = {reader, value->key, path, setting, config_setting_name(setting)};
-	bool is_many = value->key->shape != CONF_ONE && is_list(setting);
+	bool is_many = has_elements(setting, value->key->shape);
 	struct arena *arena = reader->tree->arena;
 	struct conf_datum *data;
 	unsigned n;
@@ -447,10 +529,12 @@ int conf_read_value(struct conf_reader *reader, const config_setting_t *setting,
 
 	value->state = CONF_GOOD;
 	for (unsigned i = 0; i < n; i++) {
-		if (is_many)
-			item.setting = config_setting_get_elem(setting, i);
+		if (is_many && select_element(&item, setting, path, i) < 0)
+			return -ENOMEM;
 		if (!read_kinds[value->key->kind](&item, &data[i]))
 			value->state = CONF_BAD;
+		if (value->key->shape == CONF_BY_NODE && is_many)
+			data[i].text = item.name;
 		if (keep_text(arena, &data[i]) < 0)
 			return -ENOMEM;
 	}

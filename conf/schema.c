@@ -1,5 +1,6 @@
 /* Every key of poise.conf: type, default, range, help. Reader, defaults and manual only walk
- * this table, whose part for checks is schema_check.c's. Constant; knows nothing of libconfig. */
+ * this table, whose parts for checks and VRRP are schema_check.c's and schema_vrrp.c's. Constant;
+ * knows nothing of libconfig. */
 #include "conf/schema.h"
 
 #include "base/log.h"
@@ -101,6 +102,25 @@ static const struct conf_section_def sections[CONF_N_SECTIONS] = {
 		.help = "What is offered: which ports of which VIP lead to which pool. A service has an "
 			"IPv4 half if its VIP and its servers have IPv4 addresses, and likewise an "
 			"IPv6 half."},
+	[CONF_IN_VRRP_GROUP] = {
+		.path = "vrrp.groups", .container = "groups", .group = "vrrp.",
+		.is_optional = true, .one = "group", .many = "groups", .placeholder = "G",
+		.max = CONF_MAX_GROUPS, .example = "frontend",
+		.help = "Instances of VRRP that move from node to node together, or not at all. As "
+			"soon as there is a group, every address of every VIP must be in an "
+			"instance of one."},
+	[CONF_IN_VRRP_INSTANCE] = {
+		.path = "vrrp.groups.G.instances", .container = "instances", .one = "instance",
+		.many = "instances", .parent = CONF_IN_VRRP_GROUP, .placeholder = "I",
+		.max = CONF_MAX_INSTANCES, .example = "wan4",
+		.help = "The virtual routers of a group, one for each interface and family; at least "
+			"one. No two of them have the same name, in whatever groups."},
+	[CONF_IN_TRACK] = {
+		.path = "vrrp.groups.G.track", .container = "track", .is_list = true,
+		.one = "track", .many = "tracks", .parent = CONF_IN_VRRP_GROUP, .placeholder = "T",
+		.max = CONF_MAX_TRACKS, .example = "0",
+		.help = "What the priority of a group, or its fitness, depends on, as a list of "
+			"groups in ( ). A key that the track's type has no use for is an error."},
 };
 
 #define TIMEOUT(key, what, value) \
@@ -190,6 +210,35 @@ static const struct conf_key keys[CONF_N_KEYS] = {
 		.help = "The user that the scripts of checks and the quorum commands of pools run "
 			"as. It must exist, and must be able to execute them: that is looked at "
 			"when the file is loaded."},
+	[CONF_KEY_VRRP_SCRIPT_USER] = {
+		.section = CONF_IN_ROOT, .name = "vrrp.script_user", .kind = CONF_TEXT,
+		.fallback = "nobody", .min = 1, .max = 32,
+		.help = "The user that the commands of VRRP run as: scripts that are tracked, gates, "
+			"notifications. It must exist, and must be able to execute them: that is "
+			"looked at when the file is loaded. " COMMAND_HELP},
+	[CONF_KEY_HTTP_LISTEN] = {
+		.section = CONF_IN_ROOT, .name = "http.listen", .kind = CONF_ENDPOINT,
+		.shape = CONF_LIST, .may_be_empty = true, .absent = "none",
+		.example = "127.0.0.1:9477",
+		.help = "Addresses and ports of the built-in web server, as in "
+			"[\"127.0.0.1:9477\", \"[::1]:9477\"]. It has no TLS and no users: it "
+			"is meant for this machine, or for a network that may see it."},
+	[CONF_KEY_HTTP_METRICS] = {
+		.section = CONF_IN_ROOT, .name = "http.metrics", .kind = CONF_FLAG,
+		.fallback = "true", .help = "Whether it has metrics, for Prometheus."},
+	[CONF_KEY_HTTP_STATUS] = {
+		.section = CONF_IN_ROOT, .name = "http.status", .kind = CONF_FLAG,
+		.fallback = "true", .help = "Whether it has the status page."},
+	[CONF_KEY_HTTP_HOSTS] = {
+		.section = CONF_IN_ROOT, .name = "http.hosts", .kind = CONF_TEXT,
+		.shape = CONF_LIST, .may_be_empty = true, .absent = "none",
+		.example = "lb-1.example.com", .min = 1, .max = 255, .form = CONF_FORM_HOST,
+		.help = "Names that the Host of a request may be, besides the addresses in "
+			"http.listen; requests for others are refused."},
+	[CONF_KEY_HTTP_SERVER_METRICS] = {
+		.section = CONF_IN_ROOT, .name = "http.server_metrics", .kind = CONF_FLAG,
+		.fallback = "true",
+		.help = "Whether there are metrics of every server, and not of services only."},
 	[CONF_KEY_LOG_TARGET] = {
 		.section = CONF_IN_ROOT, .name = "log.target", .kind = CONF_WORD,
 		.fallback = "stderr", .words = target_words, .help = "Where log lines go."},
@@ -342,14 +391,33 @@ static const struct conf_key keys[CONF_N_KEYS] = {
 const struct conf_key *conf_schema_key(enum conf_key_id id)
 {
 	assert(id < CONF_N_KEYS);
-	return id < CONF_KEY_CHECK_TYPE || id >= CONF_KEY_SERVICE_VIP ? &keys[id]
-								      : conf_schema_check_key(id);
+	if (id >= CONF_KEY_GROUP_PRIORITY)
+		return conf_schema_vrrp_key(id);
+	if (id >= CONF_KEY_CHECK_TYPE && id < CONF_KEY_SERVICE_VIP)
+		return conf_schema_check_key(id);
+	return &keys[id];
 }
 
 const struct conf_section_def *conf_schema_section(enum conf_section section)
 {
 	assert(section < CONF_N_SECTIONS);
 	return &sections[section];
+}
+
+const struct conf_word *conf_schema_types(enum conf_section section)
+{
+	return conf_schema_key(section == CONF_IN_TRACK ? CONF_KEY_TRACK_TYPE : CONF_KEY_CHECK_TYPE)
+		->words;
+}
+
+const char *conf_schema_type_name(enum conf_section section, int type)
+{
+	const struct conf_word *w = conf_schema_types(section);
+
+	while (w->text && w->value != type)
+		w++;
+	assert(w->text);
+	return w->text;
 }
 
 enum conf_key_id conf_schema_first(enum conf_section section)
@@ -381,7 +449,10 @@ static const char *after_prefix(const struct conf_key *key, const char *prefix)
 
 static bool is_object_of(enum conf_section child, enum conf_section section, const char *prefix)
 {
-	return child != CONF_IN_ROOT && sections[child].parent == section && *prefix == '\0';
+	const char *group = sections[child].group ? sections[child].group : "";
+
+	return child != CONF_IN_ROOT && sections[child].parent == section &&
+	       strcmp(prefix, group) == 0;
 }
 
 enum conf_found conf_schema_find(enum conf_section section, const char *prefix, const char *name,

@@ -19,12 +19,16 @@ enum conf_section {
 	CONF_IN_REQUEST, // of an `http` check
 	CONF_IN_STEP,    // of a `text` check
 	CONF_IN_SERVICE,
+	CONF_IN_VRRP_GROUP,
+	CONF_IN_VRRP_INSTANCE, // of a group
+	CONF_IN_TRACK,         // of a group
 	CONF_N_SECTIONS
 };
 
 /* What one value is. */
 enum conf_kind {
 	CONF_INTEGER,
+	CONF_CHOICE, // an integer, one of `words`
 	CONF_TEXT,
 	CONF_WORD, // one of `words`
 	CONF_NAME, // of an object of the section `refers_to`
@@ -33,17 +37,24 @@ enum conf_kind {
 	CONF_MODE, // file mode
 	CONF_ADDRESS,
 	CONF_HOST_ADDRESS, // with the length of its network: "192.0.2.2/24"
-	CONF_DESTINATION,  // of a route: a prefix, or "default"
-	CONF_PORTS,        // a port or a range
-	CONF_FLAG,         // true or false
-	CONF_CODES,        // a reply code or a range
-	CONF_PATTERN,      // PCRE2
-	CONF_BYTES,        // any, NUL too
-	CONF_COMMAND,      // one text is split at blanks, a list of them is taken as it is
+	CONF_ENDPOINT,     // an address and a port: "192.0.2.1:80", "[2001:db8::1]:80"
+	CONF_PREFIX,
+	CONF_DESTINATION, // of a route: a prefix, or "default"
+	CONF_PORTS,       // a port or a range
+	CONF_FLAG,        // true or false
+	CONF_CODES,       // a reply code or a range
+	CONF_PATTERN,     // PCRE2
+	CONF_BYTES,       // any, NUL too
+	CONF_COMMAND,     // one text is split at blanks, a list of them is taken as it is
 	CONF_N_KINDS
 };
 
-enum conf_shape { CONF_ONE, CONF_LIST, CONF_ONE_OR_LIST };
+enum conf_shape {
+	CONF_ONE,
+	CONF_LIST,
+	CONF_ONE_OR_LIST,
+	CONF_BY_NODE, // one, or a group that has one for each node, under its name
+};
 
 /* What a text must look like; form.c knows them. */
 enum conf_form {
@@ -56,6 +67,7 @@ enum conf_form {
 	CONF_FORM_METHOD,
 	CONF_FORM_TARGET,
 	CONF_FORM_SHA256,
+	CONF_FORM_PROCESS,
 	CONF_N_FORMS
 };
 
@@ -78,6 +90,12 @@ enum conf_key_id {
 	CONF_KEY_CONTROL_MODE,
 	CONF_KEY_HEALTH_MAINTENANCE_DIR,
 	CONF_KEY_HEALTH_SCRIPT_USER,
+	CONF_KEY_VRRP_SCRIPT_USER,
+	CONF_KEY_HTTP_LISTEN,
+	CONF_KEY_HTTP_METRICS,
+	CONF_KEY_HTTP_STATUS,
+	CONF_KEY_HTTP_HOSTS,
+	CONF_KEY_HTTP_SERVER_METRICS,
 	CONF_KEY_LOG_TARGET,
 	CONF_KEY_LOG_LEVEL,
 	CONF_KEY_INTERFACE_DEVICE,
@@ -155,6 +173,49 @@ enum conf_key_id {
 	CONF_KEY_SERVICE_PORT,
 	CONF_KEY_SERVICE_TO_PORT,
 	CONF_KEY_SERVICE_SERVERS,
+	CONF_KEY_GROUP_PRIORITY,
+	CONF_KEY_GROUP_ADVERT,
+	CONF_KEY_GROUP_VERSION,
+	CONF_KEY_GROUP_PREEMPT,
+	CONF_KEY_GROUP_PREEMPT_DELAY,
+	CONF_KEY_GROUP_WAIT_CHECKS,
+	CONF_KEY_GROUP_MAX_LEARNED_INTERVAL,
+	CONF_KEY_GROUP_ANNOUNCE_REFRESH,
+	CONF_KEY_GROUP_GATE_COMMAND,
+	CONF_KEY_GROUP_GATE_TIMEOUT,
+	CONF_KEY_GROUP_GATE_ON_FAILURE,
+	CONF_KEY_GROUP_NOTIFY_MASTER,
+	CONF_KEY_GROUP_NOTIFY_BACKUP,
+	CONF_KEY_GROUP_NOTIFY_FAULT,
+	CONF_KEY_GROUP_NOTIFY_STOP,
+	CONF_KEY_GROUP_NOTIFY,
+	CONF_KEY_INSTANCE_INTERFACE,
+	CONF_KEY_INSTANCE_VRID,
+	CONF_KEY_INSTANCE_FAMILY,
+	CONF_KEY_INSTANCE_VIP,
+	CONF_KEY_INSTANCE_ADDRESSES,
+	CONF_KEY_INSTANCE_LINK_LOCAL,
+	CONF_KEY_INSTANCE_UNICAST_PEERS,
+	CONF_KEY_INSTANCE_UNICAST_SOURCE,
+	CONF_KEY_INSTANCE_CHECKSUM,
+	CONF_KEY_INSTANCE_AUTH_PASS,
+	CONF_KEY_INSTANCE_CHECK_TTL,
+	CONF_KEY_INSTANCE_ALLOW,
+	CONF_KEY_TRACK_TYPE,
+	CONF_KEY_TRACK_NAME,
+	CONF_KEY_TRACK_WEIGHT,
+	CONF_KEY_TRACK_REVERSE,
+	CONF_KEY_TRACK_INTERFACE,
+	CONF_KEY_TRACK_COMMAND,
+	CONF_KEY_TRACK_INTERVAL,
+	CONF_KEY_TRACK_TIMEOUT,
+	CONF_KEY_TRACK_RISE,
+	CONF_KEY_TRACK_FALL,
+	CONF_KEY_TRACK_INIT,
+	CONF_KEY_TRACK_PATH,
+	CONF_KEY_TRACK_PROCESS,
+	CONF_KEY_TRACK_SERVICE,
+	CONF_KEY_TRACK_POOL,
 	CONF_N_KEYS
 };
 
@@ -169,11 +230,12 @@ struct conf_key {
 	enum conf_kind kind;
 	enum conf_shape shape;
 	bool is_required;
-	bool may_be_empty; // a list of nothing means something
+	bool is_group_required; // if its group ("unicast") is written at all
+	bool may_be_empty;      // a list of nothing means something
 	bool may_be_link_local;
 	enum conf_form form;
-	/* Types of checks, a bit each (1 << enum conf_check_type): those that have a use for the
-	 * key (0: all), and those of them that cannot do without. */
+	/* Types of checks or of tracks, a bit each (1 << enum conf_check_type, conf_track_type):
+	 * those that have a use for the key (0: all), and those of them that cannot do without. */
 	unsigned used_by;
 	unsigned needed_by;
 	const char *fallback; // the default as in the file, without quotes or brackets; NULL: none
@@ -191,8 +253,10 @@ struct conf_key {
 struct conf_section_def {
 	const char *path;      // "pools.N.servers"; "" for the file itself
 	const char *container; // the group that holds its objects: "servers"
+	const char *group;     // of its parent's keys that holds the container: "vrrp.", or NULL
 	bool is_list;          // ( ) and not { }: its objects have numbers, not names
 	bool needs_one;        // an empty list is an error
+	bool is_optional;      // printed defaults have an example only as a comment
 	const char *defaults;  // the group of the objects' defaults, or NULL: "service_defaults"
 	const char *one;       // "server"
 	const char *many;      // "servers"
@@ -208,16 +272,19 @@ struct conf_section_def {
 const struct conf_key *conf_schema_key(enum conf_key_id id);
 /* Its part for checks, their requests and steps; schema_check.c. */
 const struct conf_key *conf_schema_check_key(enum conf_key_id id);
+/* Its part for VRRP; schema_vrrp.c. */
+const struct conf_key *conf_schema_vrrp_key(enum conf_key_id id);
 const struct conf_section_def *conf_schema_section(enum conf_section section);
 
-/* Whether a check of the type (enum conf_check_type) is among `types`: a key's or section's
- * used_by. */
+/* Whether a type of check or track is among `types`: a key's or section's used_by. */
 static inline bool conf_schema_is_used(unsigned types, int type)
 {
 	return types == 0 || (types >> type & 1) != 0;
 }
+/* The names of the types of a section's objects: checks or tracks. */
+const struct conf_word *conf_schema_types(enum conf_section section);
 /* "http" */
-const char *conf_schema_type_name(int type);
+const char *conf_schema_type_name(enum conf_section section, int type);
 
 /* The ids of a section's keys are [first, first + n). */
 enum conf_key_id conf_schema_first(enum conf_section section);

@@ -258,13 +258,3 @@ const struct conf_key *conf_schema_check_key(enum conf_key_id id)
 	assert(id >= CONF_KEY_CHECK_TYPE && id < CONF_KEY_SERVICE_VIP);
 	return &keys[id - FIRST];
 }
-
-const char *conf_schema_type_name(int type)
-{
-	const struct conf_word *w = check_words;
-
-	while (w->text && w->value != type)
-		w++;
-	assert(w->text);
-	return w->text;
-}

@@ -33,6 +33,7 @@ static struct conf_datum fallback_datum(const struct conf_key *key)
 	case CONF_FLAG:
 		d.number = strcmp(key->fallback, "true") == 0;
 		break;
+	case CONF_CHOICE:
 	case CONF_WORD:
 		d.number = word_value(key, key->fallback);
 		break;
@@ -68,8 +69,7 @@ struct conf_object *conf_tree_add(struct conf_tree *tree, struct conf_object *pa
 	enum conf_section section, const char *name)
 {
 	struct conf_object *object = arena_alloc(tree->arena, 1, sizeof(*object));
-	const char *container = conf_schema_section(section)->container;
-	bool is_list = conf_schema_section(section)->is_list;
+	const struct conf_section_def *def = conf_schema_section(section);
 	struct conf_objects *all;
 
 	if (!object)
@@ -77,9 +77,11 @@ struct conf_object *conf_tree_add(struct conf_tree *tree, struct conf_object *pa
 	object->section = section;
 	object->name = name;
 	object->path = name;
-	if (parent && container)
-		object->path = arena_printf(tree->arena, is_list ? "%s%s%s[%s]" : "%s%s%s.%s",
-			parent->path, *parent->path ? "." : "", container, name);
+	if (parent && def->container)
+		object->path =
+			arena_printf(tree->arena, def->is_list ? "%s%s%s%s[%s]" : "%s%s%s%s.%s",
+				parent->path, *parent->path ? "." : "",
+				def->group ? def->group : "", def->container, name);
 	object->values = new_values(tree, object);
 	if (!object->path || !object->values)
 		return NULL;

@@ -16,11 +16,11 @@ struct diag;
 
 /* One value, or one element of a list. */
 struct conf_datum {
-	/* Integers, durations, sizes, modes, flags, the word's value, a range's first port or code.
-	 */
+	/* Integers, durations, sizes, modes, flags, the word's value, a port, a range's first port
+	 * or code. */
 	int64_t number;
-	int64_t last;     // a range's last; length of an address's network or a destination
-	const char *text; // bytes: as conf_value_bytes() takes them
+	int64_t last;     // a range's last; length of an address's network, a prefix, a destination
+	const char *text; // bytes: as conf_value_bytes() takes them; of a group: the node's name
 	struct addr address;
 };
 
@@ -38,7 +38,7 @@ struct conf_value {
 	struct conf_place place;
 	const struct conf_datum *data;
 	unsigned n;   // 1 unless it is a list
-	bool is_list; // written as one; matters where a single value may stand, too
+	bool is_list; // written as one, or as a group; matters where a single value may stand, too
 };
 
 /* In the order of the files. */

@@ -3,6 +3,7 @@
 #include "conf/value.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -156,6 +157,32 @@ int conf_value_host_address(const char *text, struct addr *ret_addr, int64_t *re
 		return -EINVAL;
 	*ret_addr = a;
 	*ret_length_bits = length + 128 - max;
+	return 0;
+}
+
+int conf_value_endpoint(const char *text, struct addr *ret_addr, int64_t *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	bool is_v6 = *text == '[' && len > 1 && text[len - 1] == ']';
+	char head[ADDR_STR_LEN];
+	struct addr a;
+	int64_t port;
+
+	if (is_v6) {
+		text++;
+		len -= 2;
+	}
+	if (!colon || len >= sizeof(head))
+		return -EINVAL;
+	(void)snprintf(head, sizeof(head), "%.*s", (int)len, text);
+	text = colon + 1;
+	if (addr_parse(head, &a) < 0 || addr_is_v4(&a) == is_v6)
+		return -EINVAL;
+	if (parse_digits(&text, &port) < 0 || *text != '\0' || port < 1 || port > UINT16_MAX)
+		return -EINVAL;
+	*ret_addr = a;
+	*ret_port = port;
 	return 0;
 }
 

@@ -33,6 +33,9 @@ size_t conf_value_bytes(const char *text, char *out);
 /* "192.0.2.2/24": an address and the length of its network in the 128-bit form. -EINVAL. */
 int conf_value_host_address(const char *text, struct addr *ret_addr, int64_t *ret_length_bits);
 
+/* "192.0.2.1:80" or "[2001:db8::1]:80". -EINVAL. */
+int conf_value_endpoint(const char *text, struct addr *ret_addr, int64_t *ret_port);
+
 /* How a person writes it, in the largest unit that is exact. Returns buf, which has
  * CONF_VALUE_STR_LEN bytes. */
 char *conf_value_format(enum conf_kind kind, int64_t value, char *buf);

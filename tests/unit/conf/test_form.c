@@ -82,6 +82,9 @@ static const struct sample samples[] = {
 	{CONF_FORM_SHA256, SHA256_63 "g", false},
 	{CONF_FORM_SHA256, SHA256_63, false},
 	{CONF_FORM_SHA256, SHA256_63 "55", false},
+	{CONF_FORM_PROCESS, "nginx", true},
+	{CONF_FORM_PROCESS, "Web Content", true},
+	{CONF_FORM_PROCESS, "/usr/sbin/nginx", false},
 };
 
 static void each_form_takes_its_own_and_nothing_else(void **state)

@@ -32,23 +32,32 @@ static void every_key_is_complete_and_in_order(void **state)
 		assert_int_equal(
 			key->is_required + (key->fallback != NULL) + (key->absent != NULL), 1);
 		assert_true(key->fallback || key->example);
-		assert_int_equal(key->words != NULL, key->kind == CONF_WORD);
+		assert_int_equal(
+			key->words != NULL, key->kind == CONF_WORD || key->kind == CONF_CHOICE);
 		assert_int_equal(key->grain_us != 0, key->kind == CONF_DURATION);
 		assert_true(key->min <= key->max);
-		// Only checks have types, and a type needs only what it has a use for.
-		assert_true(key->used_by == 0 || section == CONF_IN_CHECK);
+		// Only checks and tracks have types, and a type needs only what it has a use for.
+		assert_true(
+			key->used_by == 0 || section == CONF_IN_CHECK || section == CONF_IN_TRACK);
 		assert_int_equal(key->needed_by & ~key->used_by, 0);
 	}
 }
 
-static void every_type_of_check_has_a_name(void **state)
+static void assert_names(enum conf_section section, int n)
+{
+	for (int type = 0; type < n; type++)
+		for (int other = 0; other < type; other++)
+			assert_string_not_equal(conf_schema_type_name(section, type),
+				conf_schema_type_name(section, other));
+}
+
+static void every_type_of_check_and_track_has_a_name(void **state)
 {
 	(void)state;
-	for (int type = 0; type < CONF_N_CHECK_TYPES; type++)
-		for (int other = 0; other < type; other++)
-			assert_string_not_equal(
-				conf_schema_type_name(type), conf_schema_type_name(other));
-	assert_string_equal(conf_schema_type_name(CONF_CHECK_TEXT), "text");
+	assert_names(CONF_IN_CHECK, CONF_N_CHECK_TYPES);
+	assert_names(CONF_IN_TRACK, CONF_N_TRACK_TYPES);
+	assert_string_equal(conf_schema_type_name(CONF_IN_CHECK, CONF_CHECK_TEXT), "text");
+	assert_string_equal(conf_schema_type_name(CONF_IN_TRACK, CONF_TRACK_POOL), "pool");
 }
 
 static void every_default_is_within_its_bounds(void **state)
@@ -68,7 +77,7 @@ static void every_default_is_within_its_bounds(void **state)
 			value = strtoll(key->fallback, NULL, 10);
 		else
 			continue;
-		assert_in_range(value, key->min, key->max);
+		assert_true(value >= key->min && value <= key->max);
 	}
 }
 
@@ -151,7 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_is_complete_and_in_order),
-		cmocka_unit_test(every_type_of_check_has_a_name),
+		cmocka_unit_test(every_type_of_check_and_track_has_a_name),
 		cmocka_unit_test(every_default_is_within_its_bounds),
 		cmocka_unit_test(every_key_is_found_by_its_path),
 		cmocka_unit_test(printed_defaults_load_and_are_the_defaults),
