@@ -115,8 +115,6 @@ static struct hc_outcome socket_outcome(
 
 	if (error == 0)
 		(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &error);
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		error = ETIMEDOUT;
 	if (error != 0)
 		return hc_probe_error(step, (int)error);
 	if (starts_with(call->error, "Too large response headers"))
@@ -132,7 +130,8 @@ struct hc_outcome hc_curl_outcome(const struct hc_curl_call *call, const char *s
 		return hc_probe_error(step, ENOMEM);
 	case CURLE_COULDNT_CONNECT:
 		return socket_outcome(call, "connect", code);
-	case CURLE_OPERATION_TIMEDOUT:
+	case CURLE_OPERATION_TIMEDOUT: // so late is this thread that the target's was not first
+		return hc_probe_timeout(hc_curl_step(call, step), call->job->check->timeout_ms);
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
