@@ -60,6 +60,7 @@ LB_WAN=wan LB_LAN=lan LB_WAN_BELOW=eth0
 SERVERS=0
 QUEUES=1 # of the veths in front of and behind lb, each way; set before `topology`
 LB_PID=
+LB_PID_FILE=$WORK/poised.pid
 LB_RAN=0
 
 # ---- saying -------------------------------------------------------------------------------------
@@ -388,6 +389,7 @@ start_lb() {
 	LB_RAN=$((LB_RAN + 1))
 	LB_LOG=$ART/poised-$LB_RAN.log
 	background LB_PID on lb "$POISED" -c "$CONF" "$@" >"$LB_LOG" 2>&1
+	echo "$LB_PID" >"$LB_PID_FILE"
 	wait_for 20 "poised serves" -- lb_serves_or_died
 	is_running "$LB_PID" || fail "poised ended at start: $(tail -n 5 "$LB_LOG")"
 }

@@ -280,6 +280,13 @@ make_dovecot() { # N FOLDER
 		disable_plaintext_auth = no
 		auth_failure_delay = 0
 		mail_location = maildir:$2/home/mail
+		# one process for many connections: a new one for each takes longer than the check
+		service imap-login {
+		  service_count = 0
+		}
+		service pop3-login {
+		  service_count = 0
+		}
 		service anvil {
 		  unix_listener anvil-auth-penalty {
 		    mode = 0
@@ -487,12 +494,14 @@ make_certificates
 
 # ---- the machine ----
 
-# watch_stalls: from now on it is written down when the machine stood still; stalled_since MS then
-# says for how long, in all. Bounds of time are of the product: what the machine took is added.
+# watch_stalls: from now on it is written down when the machine stood still, or poised's health
+# thread wanted a CPU and had to wait; stalled_since MS then says for how long, in all. Bounds of
+# time are of the product: what the machine took is added.
 watch_stalls() {
 	: >"$WORK/stalls"
-	background STALLS exec /usr/bin/python3 "$ROOT/tests/e2e/stalls.py" "$WORK/stalls"
+	background STALLS exec /usr/bin/python3 "$ROOT/tests/e2e/stalls.py" "$WORK/stalls" \
+		--of "$LB_PID_FILE"
 }
 stalled_since() {
-	awk -v t="$1" '$1 >= t { sum += $2 } END { print sum + 0 }' "$WORK/stalls"
+	awk -v t="$1" '$1 >= t { sum += $2 } END { printf "%d\n", sum }' "$WORK/stalls"
 }
