@@ -170,7 +170,8 @@ static void check_shared(const struct work *w, const struct use *first, const st
 	char text[ADDR_STR_LEN];
 
 	for (const struct use *u = first; u < use; u++) {
-		if (!u->router || may_share(u, use))
+		// Twice in one list was told by bind_vrrp.c.
+		if (!u->router || u->router == use->router || may_share(u, use))
 			continue;
 		tell(w, use->router, "address %s is already used",
 			addr_format(&use->address, text));

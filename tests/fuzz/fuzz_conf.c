@@ -23,6 +23,28 @@ static void write_file(const char *path, const uint8_t *data, size_t size)
 		abort();
 }
 
+/* What the engine of VRRP relies on. */
+static void look_at_vrrp(const struct conf_vrrp *vrrp)
+{
+	for (unsigned g = 0; g < vrrp->n_groups; g++) {
+		const struct conf_vrrp_group *group = &vrrp->groups[g];
+
+		assert(group->priority >= 1 && group->priority <= 255 && group->n_instances > 0);
+		assert(group->advert_ms >= 10 && group->advert_ms % 10 == 0);
+		assert(group->max_learned_interval_ms >= group->advert_ms);
+		for (unsigned i = 0; i < group->n_instances; i++) {
+			const struct conf_vrrp_instance *in = &group->instances[i];
+
+			assert(in->interface && in->vrid > 0 && in->n_addresses > 0);
+			assert(in->n_addresses <= CONF_MAX_VRRP_ADDRESSES);
+			assert(in->family == CONF_V4 || addr_is_link_local(&in->addresses[0]));
+			assert(in->is_unicast == (in->n_unicast_peers > 0));
+		}
+		for (unsigned t = 0; t < group->n_tracks; t++)
+			assert(group->tracks[t].name);
+	}
+}
+
 /* What a caller does with a file: load it, say what is wrong, use it. */
 static void load(const char *path)
 {
@@ -43,6 +65,8 @@ static void load(const char *path)
 		assert(s->has_family[CONF_V4] || s->has_family[CONF_V6]);
 		assert(s->n_servers > 0 && (s->has_tcp || s->has_udp));
 	}
+	if (conf)
+		look_at_vrrp(&conf->vrrp);
 	diag_print(diag, out);
 	conf_print_verdict(path, diag, out);
 	(void)fclose(out);

@@ -356,6 +356,154 @@ static void commands_of_more_words_or_bytes_than_can_be_run_are_refused(void **s
 	}
 }
 
+/* ---- VRRP and the web server ------------------------------------------------------------------
+ */
+
+static void put_vrrp(FILE *out, const char *priority)
+{
+	(void)fprintf(out,
+		"version = 1; interfaces = { i = { device = \"eth0\"; }; };\n"
+		"vrrp = { groups = { g = { priority = %s; instances = {\n",
+		priority);
+}
+
+static void put_instance(FILE *out, unsigned n, const char *more)
+{
+	(void)fprintf(out,
+		"i%u = { interface = \"i\"; vrid = %u; family = 4; "
+		"addresses = [\"198.51.%u.%u\"]; %s };\n",
+		n, n % 255 + 1, n / 200, n % 200 + 1, more);
+}
+
+static void write_instances(struct scene *scene, unsigned n)
+{
+	put_vrrp(scene->out, "100");
+	for (unsigned i = 0; i < n; i++)
+		put_instance(scene->out, i, "");
+	(void)fputs("}; }; }; };\n", scene->out);
+}
+
+static void write_groups(struct scene *scene, unsigned n)
+{
+	(void)fputs("version = 1; interfaces = { i = { device = \"eth0\"; }; };\n"
+		    "vrrp = { groups = {\n",
+		scene->out);
+	for (unsigned i = 0; i < n; i++) {
+		(void)fprintf(scene->out, "g%u = { priority = 100; instances = {", i);
+		put_instance(scene->out, i, "");
+		(void)fputs("}; };\n", scene->out);
+	}
+	(void)fputs("}; };\n", scene->out);
+}
+
+static void write_tracks(struct scene *scene, unsigned n)
+{
+	put_vrrp(scene->out, "100");
+	put_instance(scene->out, 0, "");
+	(void)fputs("}; track = (", scene->out);
+	for (unsigned i = 0; i < n; i++)
+		(void)fprintf(scene->out, "%s{ type = \"process\"; process = \"p%u\"; }",
+			i > 0 ? ", " : "", i);
+	(void)fputs("); }; }; };\n", scene->out);
+}
+
+static void write_addresses(struct scene *scene, unsigned n)
+{
+	put_vrrp(scene->out, "100");
+	(void)fputs("a = { interface = \"i\"; vrid = 1; family = 6; link_local = \"fe80::1\"; "
+		    "addresses = [\"2001:db8::1\"",
+		scene->out);
+	for (unsigned i = 2; i < n; i++)
+		(void)fprintf(scene->out, ", \"2001:db8::%u\"", i);
+	(void)fputs("]; }; }; }; }; };\n", scene->out);
+}
+
+static void write_peers(struct scene *scene, unsigned n)
+{
+	put_vrrp(scene->out, "100");
+	(void)fputs("a = { interface = \"i\"; vrid = 1; family = 4; addresses = "
+		    "[\"203.0.113.1\"]; unicast = { peers = [\"192.0.2.1\"",
+		scene->out);
+	for (unsigned i = 2; i <= n; i++)
+		(void)fprintf(scene->out, ", \"192.0.2.%u\"", i);
+	(void)fputs("]; }; }; }; }; }; };\n", scene->out);
+}
+
+static void write_notify(struct scene *scene, unsigned n)
+{
+	put_vrrp(scene->out, "100");
+	put_instance(scene->out, 0, "");
+	(void)fputs("}; notify = [\"/bin/true\"", scene->out);
+	for (unsigned i = 1; i < n; i++)
+		(void)fputs(", \"x\"", scene->out);
+	(void)fputs("]; }; }; };\n", scene->out);
+}
+
+static void write_nodes(struct scene *scene, unsigned n)
+{
+	(void)fputs("version = 1; node = \"here\"; interfaces = { i = { device = \"eth0\"; }; };\n"
+		    "vrrp = { groups = { g = { priority = { ",
+		scene->out);
+	for (unsigned i = 0; i < n; i++)
+		(void)fprintf(scene->out, "node%u = 1; ", i);
+	(void)fputs("}; instances = {", scene->out);
+	put_instance(scene->out, 0, "");
+	(void)fputs("}; }; }; };\n", scene->out);
+}
+
+static void write_listen(struct scene *scene, unsigned n)
+{
+	(void)fputs("version = 1; http = { listen = [\"[::1]:1\"", scene->out);
+	for (unsigned i = 2; i <= n; i++)
+		(void)fprintf(scene->out, ", \"[::1]:%u\"", i);
+	(void)fputs("]; };\n", scene->out);
+}
+
+static void what_vrrp_and_http_have_many_of_is_bounded(void **state)
+{
+	static const struct {
+		void (*write)(struct scene *scene, unsigned n);
+		unsigned n;
+		const char *why; // "": it loads
+	} cells[] = {
+		{write_instances, CONF_MAX_INSTANCES, ""},
+		{write_instances, CONF_MAX_INSTANCES + 1,
+			"vrrp.groups.g.instances: more than 64 of them"},
+		{write_groups, CONF_MAX_GROUPS, ""},
+		{write_groups, CONF_MAX_GROUPS + 1, "vrrp.groups: more than 64 of them"},
+		{write_tracks, CONF_MAX_TRACKS, ""},
+		{write_tracks, CONF_MAX_TRACKS + 1, "vrrp.groups.g.track: more than 64 of them"},
+		{write_addresses, CONF_MAX_VRRP_ADDRESSES, ""},
+		{write_addresses, CONF_MAX_VRRP_ADDRESSES + 1,
+			"vrrp.groups.g.instances.a.addresses: 65 addresses are more than an "
+			"instance may have (64, link_local among them)"},
+		{write_peers, CONF_MAX_PEERS, ""},
+		{write_peers, CONF_MAX_PEERS + 1,
+			"vrrp.groups.g.instances.a.unicast.peers: more than 16 of them"},
+		{write_notify, 60, ""},
+		{write_notify, 61,
+			"vrrp.groups.g.notify: with the four arguments that it is given it has "
+			"more than 64 words"},
+		{write_nodes, 12,
+			"vrrp.groups.g.priority: holds none for this node, \"here\" (nodes: node0, "
+			"node1, node2, node3, node4, node5, node6, node7, node8, node9, ...; the "
+			"key \"node\" says which one this is)"},
+		{write_listen, CONF_MAX_LISTEN, ""},
+		{write_listen, CONF_MAX_LISTEN + 1, "http.listen: more than 16 of them"},
+	};
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		char text[256];
+
+		if (i > 0)
+			scene->out = fopen("poise.conf", "we");
+		cells[i].write(scene, cells[i].n);
+		assert_int_equal(load(scene, text), *cells[i].why ? -EINVAL : 0);
+		assert_string_equal(text, cells[i].why);
+	}
+}
+
 int main(void)
 {
 #define LIMIT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -380,6 +528,7 @@ int main(void)
 		LIMIT(more_backends_than_ids_are_refused),
 		LIMIT(windows_line_ends_are_fine),
 		LIMIT(commands_of_more_words_or_bytes_than_can_be_run_are_refused),
+		LIMIT(what_vrrp_and_http_have_many_of_is_bounded),
 	};
 #undef LIMIT
 
