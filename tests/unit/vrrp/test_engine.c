@@ -1,0 +1,444 @@
+/* The engine as a whole, several nodes of it, on a clock that the test moves: what is measured in
+ * seconds elsewhere is exact here, and a day of faults takes seconds. */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { MS = 1000, S = 1000 * MS };
+/* A packet's way, and the step in which the test looks. */
+enum { SLACK_US = 2 * LATENCY_US };
+
+static const unsigned two[] = {150, 100};
+
+/* Both run, and the first is master. */
+static struct world *settled(unsigned n, const unsigned *priorities, uint32_t advert_ms)
+{
+	struct world *w = world_new(n, priorities, advert_ms);
+
+	for (unsigned i = 0; i < n; i++)
+		world_start(&w->nodes[i]);
+	world_run(w, 8 * (int64_t)advert_ms * MS);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	for (unsigned i = 1; i < n; i++)
+		assert_int_equal(world_state(&w->nodes[i]), VRRP_BACKUP);
+	w->longest_double_us = w->longest_undead_us = 0;
+	return w;
+}
+
+/* How long until the node answers, in microseconds; -1: not within the limit. */
+static int64_t time_until_answers(struct world *w, unsigned node, int64_t limit_us)
+{
+	const int64_t start_us = world_now_us();
+
+	while (world_now_us() - start_us < limit_us) {
+		if (world_answers(&w->nodes[node]))
+			return world_now_us() - start_us;
+		world_run(w, 100);
+	}
+	return -1;
+}
+
+/* ---- times
+ * --------------------------------------------------------------------------------------- */
+
+/* spec: 3610, 361 and 37.0 ms after the last advert; 610, 61 and 6.3 ms after a clean stop. */
+static void a_backup_takes_over_in_the_time_of_the_table(void **state)
+{
+	static const struct {
+		uint32_t advert_ms;
+		int64_t crash_us, stop_us;
+	} rows[] = {{1000, 3610 * MS, 610 * MS}, {100, 361 * MS, 61 * MS}, {10, 37000, 6300}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world *w = settled(2, two, rows[i].advert_ms);
+		int64_t us;
+
+		world_kill(&w->nodes[0]);
+		us = time_until_answers(w, 1, rows[i].crash_us + MS);
+		assert_in_range(us, 1, rows[i].crash_us + SLACK_US);
+		world_free(w);
+
+		w = settled(2, two, rows[i].advert_ms);
+		world_stop(&w->nodes[0]);
+		us = time_until_answers(w, 1, rows[i].stop_us + MS);
+		assert_in_range(us, 1, rows[i].stop_us + SLACK_US);
+		assert_int_equal(w->longest_double_us, 0);
+		world_free(w);
+	}
+}
+
+static void a_killed_node_is_silent_before_another_answers(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	world_kill(&w->nodes[0]);
+	assert_true(world_answers(&w->nodes[0]));
+	assert_true(time_until_answers(w, 1, S) > 0);
+	assert_false(world_answers(&w->nodes[0]));
+	assert_int_equal(w->longest_undead_us, 0);
+	world_free(w);
+}
+
+/* ---- preempting --------------------------------------------------------------------------------
+ */
+
+static void a_better_node_comes_back_and_takes_over(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	world_stop(&w->nodes[0]);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	world_start(&w->nodes[0]);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_BACKUP);
+	assert_in_range(w->longest_double_us, 0, 2 * LATENCY_US);
+	world_free(w);
+}
+
+static void without_preempt_it_waits_for_the_master_to_die(void **state)
+{
+	struct world *w = world_new(2, two, 100);
+
+	(void)state;
+	w->nodes[0].group.preempt = false;
+	world_start(&w->nodes[1]);
+	world_run(w, S);
+	world_start(&w->nodes[0]);
+	world_run(w, 10 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	world_kill(&w->nodes[1]);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
+static void preempting_waits_for_its_delay(void **state)
+{
+	struct world *w = world_new(2, two, 100);
+
+	(void)state;
+	w->nodes[0].group.preempt_delay_ms = 5000;
+	world_start(&w->nodes[1]);
+	world_run(w, S);
+	world_start(&w->nodes[0]);
+	world_run(w, 5 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
+static void a_released_master_does_not_come_back_by_itself(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	assert_int_equal(vrrp_release(w->nodes[0].v, 0), 0);
+	world_run(w, 100 * MS);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	world_run(w, 60 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	assert_int_equal(vrrp_set_priority(w->nodes[0].v, 0, VRRP_PRIORITY_OF_FILE), 0);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
+static void nobody_is_left_without_a_master_by_a_release(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	world_kill(&w->nodes[1]);
+	assert_int_equal(vrrp_release(w->nodes[0].v, 0), 0);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	assert_int_equal(vrrp_release(w->nodes[0].v, 0), 0);
+	assert_int_equal(vrrp_release(w->nodes[0].v, 0), -114 /* EALREADY */);
+	world_free(w);
+}
+
+/* ---- moving as one
+ * --------------------------------------------------------------------------------- */
+
+static void equal_priorities_elect_one_node_for_both_families(void **state)
+{
+	static const unsigned equal[] = {100, 100};
+	struct world *w = world_new(2, equal, 100);
+
+	(void)state;
+	world_start(&w->nodes[0]);
+	world_start(&w->nodes[1]);
+	world_run(w, 2 * S);
+	// the higher IPv4 address, although the other one's IPv6 address is higher
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	w->longest_double_us = 0;
+	world_run(w, 100 * S);
+	assert_int_equal(w->longest_double_us, 0);
+	assert_int_equal(w->nodes[1].n_taken, 1);
+	world_free(w);
+}
+
+static void one_family_alone_moves_nothing(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	w->nodes[0].is_deaf[CONF_V6] = true;
+	world_run(w, 60 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_BACKUP);
+	assert_int_equal(w->longest_double_us, 0);
+	world_free(w);
+}
+
+static void a_healed_partition_has_two_masters_for_an_interval_at_most(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	w->nodes[1].side = 1;
+	world_run(w, 5 * S);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	w->nodes[1].side = 0;
+	world_run(w, 5 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_BACKUP);
+	assert_in_range(w->longest_double_us, 0, 100 * MS + 2 * LATENCY_US);
+	world_free(w);
+}
+
+/* ---- standing still ---------------------------------------------------------------------------
+ */
+
+static void a_master_that_stood_still_steps_down_before_it_answers(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	w->nodes[0].is_frozen = true;
+	world_run(w, 5 * S);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	w->nodes[0].is_frozen = false;
+	world_run(w, 0);
+	assert_false(world_answers(&w->nodes[0]));
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	assert_int_equal(w->longest_double_us, 0);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER); // by preempting, as configured
+	assert_in_range(w->longest_double_us, 0, 2 * LATENCY_US);
+	world_free(w);
+}
+
+static void a_short_stop_costs_the_lease_but_not_the_addresses(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	w->nodes[0].is_frozen = true;
+	world_run(w, 190 * MS); // with an advert's interval less than three of them
+	w->nodes[0].is_frozen = false;
+	world_run(w, 2 * S);
+	assert_int_equal(w->nodes[0].n_taken, 1);
+	assert_int_equal(w->nodes[1].n_taken, 0);
+	world_free(w);
+}
+
+static void a_backup_that_stood_still_takes_nothing_from_a_living_master(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	for (unsigned ms = 50; ms < 5000; ms += 50) {
+		w->nodes[1].is_frozen = true;
+		world_run(w, (int64_t)ms * MS);
+		w->nodes[1].is_frozen = false;
+		world_run(w, S);
+		assert_int_equal(w->nodes[1].n_taken, 0);
+	}
+	world_free(w);
+}
+
+/* ---- faults -------------------------------------------------------------------------------------
+ */
+
+static void a_node_that_cannot_forward_holds_nothing(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	vrrp_set_forwarding(w->nodes[0].v, "worker 0 stands still");
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_FAULT);
+	assert_false(world_answers(&w->nodes[0]));
+	assert_string_equal(w->nodes[0].last_why, "worker 0 stands still");
+	assert_in_range(time_until_answers(w, 1, S), 1, 61 * MS + SLACK_US); // it said so
+	vrrp_set_forwarding(w->nodes[0].v, NULL);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
+static void what_cannot_be_taken_goes_to_another_node(void **state)
+{
+	struct world *w = world_new(2, two, 100);
+
+	(void)state;
+	w->nodes[0].refusal = "no";
+	world_start(&w->nodes[0]);
+	world_start(&w->nodes[1]);
+	world_run(w, 2 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_FAULT);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	w->nodes[0].refusal = NULL;
+	world_run(w, 10 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
+static void a_lower_priority_by_a_track_hands_over(void **state)
+{
+	struct world *w = settled(2, two, 100);
+
+	(void)state;
+	w->nodes[0].adjustment = -60;
+	vrrp_group_weigh(&w->nodes[0].v->groups[0]);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	world_free(w);
+}
+
+/* ---- everything at random -----------------------------------------------------------------------
+ */
+
+/* A node that could hold the addresses now. */
+static bool is_healthy(const struct world_node *node)
+{
+	return node->v && !node->is_frozen && node->has_link;
+}
+
+static void break_something(struct world *w)
+{
+	struct world_node *node = &w->nodes[(unsigned)rand() % w->n];
+
+	switch (rand() % 9) {
+	case 0:
+		if (node->v)
+			world_kill(node);
+		break;
+	case 1:
+		if (node->v && !node->is_frozen)
+			world_stop(node);
+		break;
+	case 2:
+	case 3:
+		if (!node->v)
+			world_start(node);
+		break;
+	case 4:
+		node->is_frozen = node->v && !node->is_frozen;
+		if (node->v && !node->is_frozen)
+			world_set_link(node, node->has_link);
+		break;
+	case 5:
+		world_set_link(node, !node->has_link);
+		break;
+	case 6:
+		node->side = (unsigned)rand() % 2;
+		break;
+	case 7:
+		if (is_healthy(node))
+			(void)vrrp_set_priority(node->v, 0, 1 + (unsigned)rand() % 254);
+		break;
+	default:
+		node->is_deaf[CONF_V6] = !node->is_deaf[CONF_V6] && rand() % 4 == 0;
+		break;
+	}
+}
+
+/* Each side that has a healthy node has somebody who answers, or somebody silent on it is still
+ * believed to: given time, exactly one. */
+static void each_side_has_one_holder(const struct world *w)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		unsigned healthy = 0, holders = 0;
+
+		for (unsigned i = 0; i < w->n; i++) {
+			const struct world_node *node = &w->nodes[i];
+
+			if (node->side != side)
+				continue;
+			healthy += is_healthy(node);
+			holders += world_answers(node);
+		}
+		assert_int_equal(holders, healthy > 0);
+	}
+}
+
+static void no_fault_leaves_two_holders_or_none(void **state)
+{
+	enum { ADVERT_MS = 100, ROUNDS = 4000 };
+	static const unsigned three[] = {150, 100, 100};
+	const char *said = getenv("WORLD_SEED");
+	unsigned seed = said ? (unsigned)atoi(said) : 20261130;
+	struct world *w = world_new(3, three, ADVERT_MS);
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	srand(seed);
+	for (unsigned i = 0; i < w->n; i++)
+		world_start(&w->nodes[i]);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned n = 1 + (unsigned)rand() % 3; n > 0; n--) {
+			break_something(w);
+			world_run(w, rand() % (300 * MS));
+		}
+		for (unsigned i = 0; i < w->n; i++)
+			w->nodes[i].is_deaf[CONF_V6] = false;
+		world_run(w, 2 * S);
+		each_side_has_one_holder(w);
+		assert_in_range(w->longest_double_us, 0, ADVERT_MS * MS + 2 * LATENCY_US);
+		assert_in_range(w->longest_undead_us, 0, 2 * ADVERT_MS * MS);
+	}
+	print_message("longest time with two holders: %lld us; with one that was dead: %lld us\n",
+		(long long)w->longest_double_us, (long long)w->longest_undead_us);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_backup_takes_over_in_the_time_of_the_table),
+		cmocka_unit_test(a_killed_node_is_silent_before_another_answers),
+		cmocka_unit_test(a_better_node_comes_back_and_takes_over),
+		cmocka_unit_test(without_preempt_it_waits_for_the_master_to_die),
+		cmocka_unit_test(preempting_waits_for_its_delay),
+		cmocka_unit_test(a_released_master_does_not_come_back_by_itself),
+		cmocka_unit_test(nobody_is_left_without_a_master_by_a_release),
+		cmocka_unit_test(equal_priorities_elect_one_node_for_both_families),
+		cmocka_unit_test(one_family_alone_moves_nothing),
+		cmocka_unit_test(a_healed_partition_has_two_masters_for_an_interval_at_most),
+		cmocka_unit_test(a_master_that_stood_still_steps_down_before_it_answers),
+		cmocka_unit_test(a_short_stop_costs_the_lease_but_not_the_addresses),
+		cmocka_unit_test(a_backup_that_stood_still_takes_nothing_from_a_living_master),
+		cmocka_unit_test(a_node_that_cannot_forward_holds_nothing),
+		cmocka_unit_test(what_cannot_be_taken_goes_to_another_node),
+		cmocka_unit_test(a_lower_priority_by_a_track_hands_over),
+		cmocka_unit_test(no_fault_leaves_two_holders_or_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
