@@ -56,7 +56,8 @@ enum nl_change {
 	NL_CHANGED_LINKS = 1,
 	NL_CHANGED_ROUTES = 2,
 	NL_CHANGED_NEIGHBOURS = 4, // the usable ones or their MACs; is_stale alone is not told
-	NL_CHANGED_LOCALS = 8
+	NL_CHANGED_LOCALS = 8,
+	NL_CHANGED_ADDRESSES = 16, // of the ports' interfaces
 };
 
 typedef void nl_on_change(void *arg, unsigned changes);
@@ -109,6 +110,10 @@ bool nl_has_vip(const struct netlink *nl, unsigned port, const struct addr *addr
 /* Whether the address is on the port's interface with that length (in the 128-bit form). */
 bool nl_has_address(const struct netlink *nl, unsigned port, const struct addr *address,
 	unsigned length_bits) ON_CONTROL;
+/* What the machine itself sends from on the port's interface: its lowest address there that is no
+ * VIP of ours and usable, of family 6 its link-local one. False: there is none. */
+bool nl_find_source(
+	const struct netlink *nl, unsigned port, bool is_v4, struct addr *ret) ON_CONTROL;
 /* Whether the address is on the port's interface with a subnet: the machine's own. */
 bool nl_has_own_address(
 	const struct netlink *nl, unsigned port, const struct addr *address) ON_CONTROL;

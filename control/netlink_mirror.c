@@ -129,7 +129,8 @@ static void forget_link(struct nl_mirror *m, struct nl_mirror_port *port)
 
 	memset(&port->link, 0, sizeof(port->link));
 	m->changes |= NL_CHANGED_LINKS;
-	(void)nl_tree_sweep(&m->addresses, is_address_of_port, &number);
+	if (nl_tree_sweep(&m->addresses, is_address_of_port, &number) > 0)
+		m->changes |= NL_CHANGED_ADDRESSES;
 	if (nl_tree_sweep(&m->neighbours, is_neighbour_of_port, &number) > 0)
 		touch_neighbours(m);
 	nl_mirror_touch_routes(m); // those out of it lead nowhere now
@@ -201,11 +202,15 @@ static int apply_address(struct nl_mirror *m, const struct nl_event *ev)
 	if (ev->is_removal) {
 		if (known)
 			nl_tree_remove(&m->addresses, &known->record);
+		m->changes |= known ? NL_CHANGED_ADDRESSES : 0;
 		return 0;
 	}
 	if (known) {
+		if (known->is_tentative != address->is_tentative)
+			m->changes |= NL_CHANGED_ADDRESSES;
 		known->record.generation = m->generation;
 		known->protocol = address->protocol;
+		known->is_tentative = address->is_tentative;
 		return 0;
 	}
 	fresh = malloc(sizeof(*fresh));
@@ -214,11 +219,48 @@ static int apply_address(struct nl_mirror *m, const struct nl_event *ev)
 	*fresh = key;
 	fresh->record.generation = m->generation;
 	fresh->protocol = address->protocol;
+	fresh->is_tentative = address->is_tentative;
 	if (nl_tree_add(&m->addresses, &fresh->record) < 0) {
 		free(fresh);
 		return -ENOMEM;
 	}
+	m->changes |= NL_CHANGED_ADDRESSES;
 	return 0;
+}
+
+/* What is looked for among the addresses, and what was found first. */
+struct source_search {
+	const struct nl_mirror *m;
+	unsigned port;
+	bool is_v4;
+	bool is_found;
+	struct addr found;
+};
+
+/* A host address is taken for a VIP where the kernel cannot say whose it is. */
+static void consider_source(const struct nl_record *record, void *arg)
+{
+	const struct nl_mirror_address *a = (const struct nl_mirror_address *)record;
+	struct source_search *s = arg;
+	const bool may_be_vip = a->protocol == NL_VIP_PROTOCOL ||
+				(a->length_bits == 128 && !s->m->has_address_protocols);
+
+	if (s->is_found || a->port != s->port || a->is_tentative || may_be_vip ||
+		addr_is_v4(&a->address) != s->is_v4 ||
+		(!s->is_v4 && !addr_is_link_local(&a->address)))
+		return;
+	s->found = a->address;
+	s->is_found = true;
+}
+
+bool nl_mirror_find_source(const struct nl_mirror *m, unsigned port, bool is_v4, struct addr *ret)
+{
+	struct source_search s = {.m = m, .port = port, .is_v4 = is_v4};
+
+	nl_tree_walk(&m->addresses, consider_source, &s);
+	if (s.is_found)
+		*ret = s.found;
+	return s.is_found;
 }
 
 const struct nl_mirror_address *nl_mirror_find_address(
@@ -349,7 +391,9 @@ void nl_mirror_finish(struct nl_mirror *m, bool is_complete)
 	if (is_complete && m->dump == NL_DUMP_LINKS)
 		sweep_links(m);
 	else if (is_complete && m->dump == NL_DUMP_ADDRESSES)
-		(void)nl_tree_sweep(&m->addresses, is_unseen, &m->generation);
+		m->changes |= nl_tree_sweep(&m->addresses, is_unseen, &m->generation) > 0
+				      ? NL_CHANGED_ADDRESSES
+				      : 0;
 	else if (is_complete && m->dump == NL_DUMP_NEIGHBOURS) {
 		if (nl_tree_sweep(&m->neighbours, is_unseen, &m->generation) > 0)
 			touch_neighbours(m);

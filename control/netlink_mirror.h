@@ -34,8 +34,8 @@ enum {
 	NL_ALL_DUMPS = (1u << NL_N_DUMPS) - 1,
 	NL_ROUTE_DUMPS = 1u << NL_DUMP_ROUTES4 | 1u << NL_DUMP_LOCALS4 | 1u << NL_DUMP_ROUTES6 |
 			 1u << NL_DUMP_LOCALS6,
-	NL_ALL_CHANGES =
-		NL_CHANGED_LINKS | NL_CHANGED_ROUTES | NL_CHANGED_NEIGHBOURS | NL_CHANGED_LOCALS
+	NL_ALL_CHANGES = NL_CHANGED_LINKS | NL_CHANGED_ROUTES | NL_CHANGED_NEIGHBOURS |
+			 NL_CHANGED_LOCALS | NL_CHANGED_ADDRESSES
 };
 
 struct nl_mirror_port {
@@ -50,6 +50,7 @@ struct nl_mirror_address {
 	struct addr address;
 	uint8_t length_bits;
 	uint8_t protocol;
+	bool is_tentative;
 };
 
 /* One for each (table, prefix, metric); for local routes, one for each link too. */
@@ -104,6 +105,10 @@ int nl_mirror_apply(struct nl_mirror *m, const struct nl_event *ev) ANY_THREAD;
 const struct nl_mirror_port *nl_mirror_find_port(const struct nl_mirror *m, int ifindex) ANY_THREAD;
 const struct nl_mirror_address *nl_mirror_find_address(const struct nl_mirror *m, unsigned port,
 	const struct addr *address, uint8_t length_bits) ANY_THREAD;
+/* The lowest usable address of the port that is nobody's VIP, of family 6 the lowest link-local
+ * one; false: there is none. */
+bool nl_mirror_find_source(
+	const struct nl_mirror *m, unsigned port, bool is_v4, struct addr *ret) ANY_THREAD;
 const struct nl_mirror_neighbour *nl_mirror_find_neighbour(
 	const struct nl_mirror *m, unsigned port, const struct addr *address) ANY_THREAD;
 

@@ -80,6 +80,8 @@ static int read_address(const struct nlmsghdr *message, struct nl_event *ev)
 	protocol = attrs.by_type[IFA_PROTO];
 	if (protocol && mnl_attr_get_payload_len(protocol) == 1)
 		address->protocol = mnl_attr_get_u8(protocol);
+	address->is_tentative = (head->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 &&
+				(head->ifa_flags & IFA_F_OPTIMISTIC) == 0;
 	address->ifindex = (int)head->ifa_index;
 	address->length_bits = (uint8_t)(head->ifa_prefixlen + 128 - max_bits);
 	ev->kind = NL_EVENT_ADDRESS;

@@ -32,6 +32,7 @@ struct nl_address_event {
 	struct addr address;
 	uint8_t length_bits; // in the 128-bit form
 	uint8_t protocol;    // IFA_PROTO; 0: none, or a kernel that does not know it
+	bool is_tentative;   // IPv6: not usable yet, or somebody else has it
 };
 
 /* Of several next hops the first that is alive. Of table 254 unicast routes and those that

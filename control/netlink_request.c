@@ -262,3 +262,8 @@ bool nl_has_own_address(const struct netlink *nl, unsigned port, const struct ad
 			return true;
 	return false;
 }
+
+bool nl_find_source(const struct netlink *nl, unsigned port, bool is_v4, struct addr *ret)
+{
+	return nl_mirror_find_source(nl->mirror, port, is_v4, ret);
+}
