@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The owner of every VIP while there is no VRRP: one lease for all. */
-enum { OWNER_OF_ALL = 0 };
-
 static int64_t now_ms(void)
 {
 	struct timespec ts;
@@ -117,7 +114,8 @@ int ctl_build_model(struct ctl *ctl)
 	count_halves(conf, &n_services, &n_servers);
 	ctl->services = calloc(n_services + 1, sizeof(*ctl->services));
 	ctl->servers = calloc(n_servers + 1, sizeof(*ctl->servers));
-	if (!ctl->services || !ctl->servers)
+	if (!ctl->services || !ctl->servers ||
+		ctl_holdings_new(conf, &ctl->holdings, &ctl->n_holdings) < 0)
 		return -ENOMEM;
 	for (unsigned i = 0; i < conf->n_services; i++) {
 		const struct conf_service *svc = &conf->services[i];
@@ -136,6 +134,9 @@ void ctl_free_model(struct ctl *ctl)
 {
 	free(ctl->services);
 	free(ctl->servers);
+	free(ctl->holdings);
+	ctl->holdings = NULL;
+	ctl->n_holdings = 0;
 	ctl->services = NULL;
 	ctl->servers = NULL;
 	ctl->n_services = ctl->n_servers = 0;
@@ -160,10 +161,8 @@ static void free_tables(struct tables *t)
 
 static int allocate(const struct ctl *ctl, struct tables *t)
 {
-	unsigned vips = 0, frontends = 0;
+	unsigned vips = ctl->n_holdings, frontends = 0;
 
-	for (unsigned i = 0; i < ctl->conf->n_vips; i++)
-		vips += ctl->conf->vips[i].n_addresses;
 	for (unsigned i = 0; i < ctl->n_services; i++)
 		frontends +=
 			ctl->services[i].conf->n_ports * ctl->services[i].conf->vip->n_addresses;
@@ -176,15 +175,11 @@ static int allocate(const struct ctl *ctl, struct tables *t)
 
 static void fill_vips(const struct ctl *ctl, struct tables *t)
 {
-	for (unsigned i = 0; i < ctl->conf->n_vips; i++) {
-		const struct conf_vip *vip = &ctl->conf->vips[i];
-
-		for (unsigned a = 0; a < vip->n_addresses; a++)
-			t->vips[t->n_vips++] = (struct dp_vip){
-				.address = vip->addresses[a],
-				.owner = OWNER_OF_ALL,
-			};
-	}
+	for (unsigned i = 0; i < ctl->n_holdings; i++)
+		t->vips[t->n_vips++] = (struct dp_vip){
+			.address = ctl->holdings[i].address,
+			.owner = ctl->holdings[i].owner,
+		};
 }
 
 static void fill_frontends(const struct ctl *ctl, unsigned id, struct tables *t)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "control/admin.h"
+#include "control/failover.h"
 #include "control/loop.h"
 #include "control/maintenance.h"
 #include "control/netlink.h"
@@ -136,7 +137,7 @@ static void on_lease(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	begin_turn(arg);
-	ctl_ownership_renew(arg);
+	ctl_ownership_renew_always(arg);
 }
 
 static void on_wants(evutil_socket_t fd, short what, void *arg)
@@ -169,8 +170,9 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	begin_turn(ctl);
-	ctl_ownership_try(ctl);
 	ctl_watchdog_look(ctl);
+	ctl_failover_look(ctl);
+	ctl_ownership_try(ctl);
 	dp_reap(ctl->dp);
 }
 
@@ -325,6 +327,8 @@ static int start(struct ctl *ctl, struct diag *diag)
 	if (r == 0)
 		r = start_helpers(ctl);
 	if (r == 0)
+		r = ctl_failover_start(ctl);
+	if (r == 0)
 		r = publish(ctl);
 	if (r == 0)
 		r = start_health(ctl);
@@ -336,8 +340,9 @@ static int start(struct ctl *ctl, struct diag *diag)
 /* An ordinary thread by now: waiting for workers spins, and may need their CPU. */
 static void stop(struct ctl *ctl)
 {
+	ctl_failover_stop(ctl);
 	if (ctl->dp && ctl->nl)
-		ctl_ownership_leave(ctl);
+		ctl_ownership_leave_always(ctl);
 	ctl_admin_stop(ctl);
 	ctl_maintenance_stop(ctl);
 	ctl_quorum_stop(ctl);
@@ -345,6 +350,7 @@ static void stop(struct ctl *ctl)
 	hc_stop(ctl->hc);
 	ctl_checks_stop(ctl);
 	spawner_stop(ctl->spawner);
+	spawner_stop(ctl->hooks);
 	dp_stop(ctl->dp);
 	nl_close(ctl->nl);
 	ctl_free_model(ctl);
@@ -375,22 +381,28 @@ static int publish(struct ctl *ctl)
 	return r;
 }
 
-/* What is left to do when all events of a turn have been heard, and at last the rest. */
-static void end_turn(struct ctl *ctl)
+int ctl_publish_changes(struct ctl *ctl)
 {
-	int r = 0;
+	int r = ctl->is_dirty ? publish(ctl) : 0;
 
-	if (ctl->loop->changes)
-		ctl_mirror_apply(ctl);
-	if (ctl->is_dirty)
-		r = publish(ctl);
 	if (r < 0)
 		log_error("tables: not published: %s", strerror(-r));
 	else
 		ctl->is_dirty = false;
+	return r;
+}
+
+/* What is left to do when all events of a turn have been heard, and at last the rest. */
+static void end_turn(struct ctl *ctl)
+{
+	if (ctl->loop->changes)
+		ctl_mirror_apply(ctl);
+	if (ctl->is_dirty)
+		ctl_failover_set_services(ctl);
+	(void)ctl_publish_changes(ctl); // told, and tried again in the next turn
 	ctl_turns_end(&ctl->turns, monotonic_us());
 	if (ctl->has_real_time)
-		ctl_realtime_pause(&ctl->loop->clock);
+		ctl_realtime_pause(&ctl->loop->clock, ctl_failover_fd(ctl));
 }
 
 static void run(struct ctl *ctl)
@@ -408,6 +420,8 @@ static int start_all(struct ctl *ctl, struct diag *diag)
 {
 	int r = ctl_programs_start(ctl->conf, diag, &ctl->spawner);
 
+	if (r == 0)
+		r = ctl_programs_start_hooks(ctl->conf, diag, &ctl->hooks);
 	if (r < 0)
 		return r;
 	ctl->base = event_base_new();

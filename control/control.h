@@ -2,6 +2,7 @@
 
 #include "base/thread.h"
 #include "conf/model.h"
+#include "control/holdings.h"
 #include "control/pulse.h"
 #include "control/quorum.h"
 #include "control/turns.h"
@@ -59,9 +60,10 @@ struct ctl {
 	struct dp *dp; // NULL while cpu.workers is empty
 	struct hc *hc;
 	struct netlink *nl;
-	struct vrrp *vrrp;                   // NULL: no groups
-	struct spawner *spawner;             // NULL: nothing in the configuration needs it
-	struct ctl_quorum_runner *quorum;    // quorum_run.c's own; NULL: no commands
+	struct vrrp *vrrp;                // NULL: no groups
+	struct spawner *spawner;          // of checks; NULL: nothing in the configuration needs it
+	struct spawner *hooks;            // of VRRP's programs, which may be another user's; NULL
+	struct ctl_quorum_runner *quorum; // quorum_run.c's own; NULL: no commands
 	struct ctl_maintenance *maintenance; // maintenance.c's own; NULL: no directory
 	struct ctl_loop *loop;               // control.c's own: events and timers
 	struct ctl_admin_server *admin;      // admin.c's own
@@ -73,8 +75,11 @@ struct ctl {
 	struct ctl_checks *checks;                 // check_run.c's own: probes asked for by command
 	struct ctl_pulse pulses[CONF_MAX_WORKERS]; // by worker
 	struct ctl_turns turns;
-	int64_t started_ms; // CLOCK_REALTIME
-	bool is_owner;      // the VIPs are ours: lease renewed, addresses on the interfaces
+	int64_t started_ms;           // CLOCK_REALTIME
+	struct ctl_holding *holdings; // addresses that this node may hold
+	unsigned n_holdings;
+	/* By owner (holdings.h): its addresses are ours: lease renewed, on the interfaces. */
+	bool is_held[DP_MAX_OWNERS];
 	bool has_real_time; // the control thread's priority
 	uint64_t lapses;    // how often the lease ran out before it was renewed
 	bool is_dirty;      // something was set and not yet published

@@ -23,7 +23,8 @@ struct ctl_loop {
 	bool is_building;      // they are still there
 	unsigned n_left_out;   // of the routes, when it was last told
 	int64_t wait_until_ms; // for first verdicts; 0: not waiting
-	int64_t renewed_ms;    // CLOCK_MONOTONIC: the lease
+	int64_t renewed_ms[DP_MAX_OWNERS];  // CLOCK_MONOTONIC: the lease of each owner
+	bool had_link[CONF_MAX_INTERFACES]; // at some time since the start
 	/* By interface: the link that its port was opened on, and its number in ctl->nl. One that
 	 * went (-1) is not served again, also if another of its name comes: the XDP program and
 	 * the sockets went with it. */
@@ -65,16 +66,29 @@ void ctl_ports_restore(struct ctl *ctl) ON_CONTROL;
 /* ---- ownership.c: who answers for the VIPs --------------------------------------------------- */
 
 /* VIPs that a dead instance left are taken off before anything else happens. `ports` has, by
- * interface, its number in `nl`; -1: not there. */
-void ctl_ownership_clear(struct netlink *nl, const struct conf *conf, const int *ports) ON_CONTROL;
-/* Takes the VIPs once every check has a first verdict, or WAIT_CHECKS_MS are over. */
-void ctl_ownership_try(struct ctl *ctl) ON_CONTROL;
-/* Renews the lease while the VIPs are ours. */
-void ctl_ownership_renew(struct ctl *ctl) ON_CONTROL;
-/* Puts back VIPs that somebody took off their interfaces: `ip link set down` takes all IPv6. */
-void ctl_ownership_restore(struct ctl *ctl) ON_CONTROL;
+ * interface, its number in `nl`; -1: not there. -ENOMEM. */
+int ctl_ownership_clear(struct netlink *nl, const struct conf *conf, const int *ports) ON_CONTROL;
 /* A VIP that is the machine's own address would silence the machine itself. -EADDRINUSE, diag. */
 int ctl_ownership_check(const struct netlink *nl, const struct conf *conf, const int *ports,
 	struct diag *diag) ON_CONTROL;
+bool ctl_ownership_has_all_verdicts(const struct ctl *ctl) ON_CONTROL;
+
+/* One owner's addresses: lease for life_ms, then on the interfaces. The first -errno of those that
+ * could not be put there, which is told; the lease holds all the same. */
+int ctl_ownership_take(struct ctl *ctl, unsigned owner, unsigned life_ms) ON_CONTROL;
+void ctl_ownership_renew(struct ctl *ctl, unsigned owner, unsigned life_ms) ON_CONTROL;
 /* Lease first, then the addresses. */
-void ctl_ownership_leave(struct ctl *ctl) ON_CONTROL;
+void ctl_ownership_leave(struct ctl *ctl, unsigned owner) ON_CONTROL;
+
+/* Takes what no VRRP group has once every check has a first verdict, or WAIT_CHECKS_MS are over. */
+void ctl_ownership_try(struct ctl *ctl) ON_CONTROL;
+void ctl_ownership_renew_always(struct ctl *ctl) ON_CONTROL;
+void ctl_ownership_leave_always(struct ctl *ctl) ON_CONTROL;
+/* Puts back VIPs that somebody took off their interfaces: `ip link set down` takes all IPv6. */
+void ctl_ownership_restore(struct ctl *ctl) ON_CONTROL;
+
+/* ---- control.c --------------------------------------------------------------------------------
+ */
+
+/* Publishes what is pending now, and not at the end of the turn. -errno. */
+int ctl_publish_changes(struct ctl *ctl) ON_CONTROL;

@@ -3,6 +3,7 @@
  * Neighbours and links go through at once; routes at most every ROUTES_PACE_MS and one table at a
  * time, because each change of them has the builder make the FIBs anew. Neighbours are asked of the
  * kernel when workers hold packets for them, and kept fresh while they carry traffic. */
+#include "control/failover.h"
 #include "control/loop.h"
 #include "control/netlink.h"
 
@@ -89,12 +90,11 @@ static int set_neighbours(struct ctl *ctl)
 	return r;
 }
 
-static bool is_vip(const struct conf *conf, const struct addr *a)
+static bool is_vip(const struct ctl *ctl, const struct addr *a)
 {
-	for (unsigned i = 0; i < conf->n_vips; i++)
-		for (unsigned k = 0; k < conf->vips[i].n_addresses; k++)
-			if (addr_equal(&conf->vips[i].addresses[k], a))
-				return true;
+	for (unsigned i = 0; i < ctl->n_holdings; i++)
+		if (addr_equal(&ctl->holdings[i].address, a))
+			return true;
 	return false;
 }
 
@@ -139,7 +139,7 @@ static void set_ports(struct ctl *ctl)
 		bool is_host = locals[i].length_bits == 128;
 		int port;
 
-		if (!is_host || is_vip(ctl->conf, a) || addr_is_link_local(a))
+		if (!is_host || is_vip(ctl, a) || addr_is_link_local(a))
 			continue;
 		port = port_of_local(ctl, a);
 		if (port >= 0 && (unsigned)port < ctl->conf->n_interfaces) {
@@ -278,6 +278,8 @@ void ctl_mirror_apply(struct ctl *ctl)
 		complain("neighbours", set_neighbours(ctl));
 		ctl->is_dirty = true;
 	}
+	if (loop->changes & (NL_CHANGED_LINKS | NL_CHANGED_ADDRESSES))
+		ctl_failover_set_links(ctl);
 	loop->changes &= NL_CHANGED_ROUTES;
 	if (!has_workers)
 		loop->changes = 0;

@@ -1,4 +1,5 @@
-/* Who answers for the VIPs. Without VRRP: this node, from the moment it can serve them.
+/* Who answers for the VIPs: what VRRP's groups have when failover.c says so, and everything else
+ * from the moment this node can serve it.
  *
  * Taking: tables are published, then the lease, then the addresses on the interfaces, so that
  * no packet is attracted that cannot be forwarded yet. Leaving: the lease first. */
@@ -9,9 +10,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { OWNER_OF_ALL = 0, WAIT_CHECKS_MS = 10000 };
+enum { WAIT_CHECKS_MS = 10000, ANY_OWNER = -1 };
 
 typedef int vip_action(struct netlink *nl, unsigned port, const struct addr *address);
 
@@ -22,27 +24,35 @@ static int restore(struct netlink *nl, unsigned port, const struct addr *address
 static bool is_free(const struct netlink *nl, const struct conf *conf, const int *ports,
 	const struct addr *address, struct diag *diag) ON_CONTROL;
 
-/* `ports`: as in ctl_ownership_clear(). */
-static void for_each_vip(struct netlink *nl, const struct conf *conf, const int *ports,
-	vip_action *action, const char *what)
+/* Addresses, and where their interfaces are: by interface, its number in a netlink; -1: not there.
+ */
+struct place {
+	const struct ctl_holding *holdings;
+	unsigned n;
+	const int *ports;
+};
+
+/* Of one owner or of any. The first error, after all were tried. */
+static int for_each(struct netlink *nl, const struct place *place, int owner, vip_action *action,
+	const char *what)
 {
 	char text[ADDR_STR_LEN];
+	int first = 0;
 
-	for (unsigned i = 0; i < conf->n_vips; i++) {
-		const struct conf_vip *vip = &conf->vips[i];
-		int port = ports[vip->interface->index];
+	for (unsigned i = 0; i < place->n; i++) {
+		const struct ctl_holding *h = &place->holdings[i];
+		int port = place->ports[h->interface->index], r;
 
-		if (port < 0)
+		if (port < 0 || (owner != ANY_OWNER && h->owner != (unsigned)owner))
 			continue;
-		for (unsigned k = 0; k < vip->n_addresses; k++) {
-			int r = action(nl, (unsigned)port, &vip->addresses[k]);
-
-			if (r < 0)
-				log_error("vip %s: cannot %s %s %s: %s", vip->name, what,
-					addr_format(&vip->addresses[k], text),
-					vip->interface->device, strerror(-r));
-		}
+		r = action(nl, (unsigned)port, &h->address);
+		if (r < 0)
+			log_error("vip %s: cannot %s %s %s: %s", h->name, what,
+				addr_format(&h->address, text), h->interface->device, strerror(-r));
+		if (r < 0 && first == 0)
+			first = r;
 	}
+	return first;
 }
 
 static int remove_if_ours(struct netlink *nl, unsigned port, const struct addr *address)
@@ -77,12 +87,35 @@ static int restore(struct netlink *nl, unsigned port, const struct addr *address
 	return 0;
 }
 
-void ctl_ownership_clear(struct netlink *nl, const struct conf *conf, const int *ports)
+int ctl_ownership_clear(struct netlink *nl, const struct conf *conf, const int *ports)
 {
-	for_each_vip(nl, conf, ports, remove_if_ours, "remove from");
+	struct ctl_holding *holdings;
+	unsigned n;
+	int r = ctl_holdings_new(conf, &holdings, &n);
+
+	if (r < 0)
+		return r;
+	(void)for_each(
+		nl, &(struct place){holdings, n, ports}, ANY_OWNER, remove_if_ours, "remove from");
+	free(holdings);
+	return 0;
 }
 
-static bool has_all_verdicts(const struct ctl *ctl)
+static struct place here(const struct ctl *ctl)
+{
+	return (struct place){ctl->holdings, ctl->n_holdings, ctl->loop->ports};
+}
+
+static unsigned count_of(const struct ctl *ctl, unsigned owner)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ctl->n_holdings; i++)
+		n += ctl->holdings[i].owner == owner;
+	return n;
+}
+
+bool ctl_ownership_has_all_verdicts(const struct ctl *ctl)
 {
 	for (unsigned i = 0; i < ctl->n_servers; i++)
 		if (ctl->servers[i].health == HC_UNKNOWN)
@@ -90,51 +123,88 @@ static bool has_all_verdicts(const struct ctl *ctl)
 	return true;
 }
 
-static void renew(struct ctl *ctl) ON_CONTROL;
-static void renew(struct ctl *ctl)
+/* ---- one owner ------------------------------------------------------------------------------- */
+
+int ctl_ownership_take(struct ctl *ctl, unsigned owner, unsigned life_ms)
 {
-	dp_lease_renew(ctl->dp, OWNER_OF_ALL, DP_LEASE_LIFE_MS);
-	ctl->loop->renewed_ms = ctl_monotonic_ms();
+	const struct place place = here(ctl);
+
+	ctl->is_held[owner] = true;
+	ctl->loop->renewed_ms[owner] = 0;
+	ctl_ownership_renew(ctl, owner, life_ms);
+	return for_each(ctl->nl, &place, (int)owner, add, "add to");
 }
+
+void ctl_ownership_renew(struct ctl *ctl, unsigned owner, unsigned life_ms)
+{
+	const int64_t now_ms = ctl_monotonic_ms(), before_ms = ctl->loop->renewed_ms[owner];
+
+	dp_lease_renew(ctl->dp, owner, life_ms);
+	ctl->loop->renewed_ms[owner] = now_ms;
+	if (before_ms == 0 || now_ms - before_ms <= life_ms)
+		return;
+	ctl->lapses++;
+	log_warn("vips: were silent: the lease was renewed late: for_ms=%lld lapses=%llu",
+		(long long)(now_ms - before_ms) - life_ms, (unsigned long long)ctl->lapses);
+}
+
+void ctl_ownership_leave(struct ctl *ctl, unsigned owner)
+{
+	const struct place place = here(ctl);
+
+	if (!ctl->is_held[owner])
+		return;
+	ctl->is_held[owner] = false;
+	dp_lease_withdraw(ctl->dp, owner);
+	(void)for_each(ctl->nl, &place, (int)owner, remove_if_ours, "remove from");
+}
+
+/* ---- what no group has
+ * --------------------------------------------------------------------------- */
 
 void ctl_ownership_try(struct ctl *ctl)
 {
 	struct ctl_loop *loop = ctl->loop;
+	const unsigned n = count_of(ctl, CTL_OWNER_ALWAYS);
 	int64_t now = ctl_monotonic_ms();
 
-	if (ctl->is_owner)
+	if (ctl->is_held[CTL_OWNER_ALWAYS] || n == 0)
 		return;
 	if (loop->wait_until_ms == 0)
 		loop->wait_until_ms = now + WAIT_CHECKS_MS;
-	if (!has_all_verdicts(ctl) && now < loop->wait_until_ms)
+	if (!ctl_ownership_has_all_verdicts(ctl) && now < loop->wait_until_ms)
 		return;
-	if (!has_all_verdicts(ctl))
+	if (!ctl_ownership_has_all_verdicts(ctl))
 		log_warn("vips: taken although checks are still without a first verdict");
-	ctl->is_owner = true;
-	renew(ctl);
-	for_each_vip(ctl->nl, ctl->conf, loop->ports, add, "add to");
-	log_notice("vips: now answering n=%u", ctl->conf->n_vips);
+	(void)ctl_ownership_take(ctl, CTL_OWNER_ALWAYS, DP_LEASE_LIFE_MS); // told
+	log_notice("vips: now answering n=%u", n);
 }
 
-void ctl_ownership_renew(struct ctl *ctl)
+void ctl_ownership_renew_always(struct ctl *ctl)
 {
-	int64_t gap_ms = ctl_monotonic_ms() - ctl->loop->renewed_ms;
+	if (ctl->is_held[CTL_OWNER_ALWAYS])
+		ctl_ownership_renew(ctl, CTL_OWNER_ALWAYS, DP_LEASE_LIFE_MS);
+}
 
-	if (!ctl->is_owner)
+void ctl_ownership_leave_always(struct ctl *ctl)
+{
+	if (!ctl->is_held[CTL_OWNER_ALWAYS])
 		return;
-	if (gap_ms > DP_LEASE_LIFE_MS) {
-		ctl->lapses++;
-		log_warn("vips: were silent: the lease was renewed late: for_ms=%lld lapses=%llu",
-			(long long)gap_ms - DP_LEASE_LIFE_MS, (unsigned long long)ctl->lapses);
-	}
-	renew(ctl);
+	ctl_ownership_leave(ctl, CTL_OWNER_ALWAYS);
+	log_notice("vips: no longer answering");
 }
 
 void ctl_ownership_restore(struct ctl *ctl)
 {
-	if (ctl->is_owner)
-		for_each_vip(ctl->nl, ctl->conf, ctl->loop->ports, restore, "put back on");
+	const struct place place = here(ctl);
+
+	for (unsigned owner = 0; owner <= ctl->conf->vrrp.n_groups; owner++)
+		if (ctl->is_held[owner])
+			(void)for_each(ctl->nl, &place, (int)owner, restore, "put back on");
 }
+
+/* ---- before the start --------------------------------------------------------------------------
+ */
 
 /* Whether no port has it as its own. */
 static bool is_free(const struct netlink *nl, const struct conf *conf, const int *ports,
@@ -157,24 +227,15 @@ static bool is_free(const struct netlink *nl, const struct conf *conf, const int
 int ctl_ownership_check(
 	const struct netlink *nl, const struct conf *conf, const int *ports, struct diag *diag)
 {
-	int r = 0;
+	struct ctl_holding *holdings;
+	unsigned n;
+	int r = ctl_holdings_new(conf, &holdings, &n);
 
-	for (unsigned i = 0; i < conf->n_vips; i++) {
-		const struct conf_vip *vip = &conf->vips[i];
-
-		for (unsigned k = 0; k < vip->n_addresses; k++)
-			if (!is_free(nl, conf, ports, &vip->addresses[k], diag))
-				r = -EADDRINUSE;
-	}
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < n; i++)
+		if (!is_free(nl, conf, ports, &holdings[i].address, diag))
+			r = -EADDRINUSE;
+	free(holdings);
 	return r;
-}
-
-void ctl_ownership_leave(struct ctl *ctl)
-{
-	if (!ctl->is_owner)
-		return;
-	ctl->is_owner = false;
-	dp_lease_withdraw(ctl->dp, OWNER_OF_ALL);
-	for_each_vip(ctl->nl, ctl->conf, ctl->loop->ports, remove_if_ours, "remove from");
-	log_notice("vips: no longer answering");
 }

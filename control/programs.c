@@ -57,21 +57,59 @@ static const char *why(int error)
 	}
 }
 
-int ctl_programs_start(const struct conf *conf, struct diag *diag, struct spawner **ret)
+static bool has_hooks(const struct conf_vrrp_group *g)
 {
-	const char *user = conf->health.script_user;
+	for (unsigned i = 0; i < g->n_tracks; i++)
+		if (g->tracks[i].type == CONF_TRACK_SCRIPT)
+			return true;
+	return g->gate || g->notify_master || g->notify_backup || g->notify_fault ||
+	       g->notify_stop || g->notify;
+}
+
+bool ctl_programs_are_hooks(const struct conf *conf)
+{
+	for (unsigned i = 0; i < conf->vrrp.n_groups; i++)
+		if (has_hooks(&conf->vrrp.groups[i]))
+			return true;
+	return false;
+}
+
+struct spawner_wish {
+	const char *key; // that names the user
+	const char *user;
+	unsigned n_channels;
+};
+
+static int start(const struct conf *conf, const struct spawner_wish *wish, struct diag *diag,
+	struct spawner **ret)
+{
 	cpu_set_t was;
 	int r;
 
-	if (!ctl_programs_are_checks(conf) && !ctl_programs_are_commands(conf))
-		return 0;
 	leave_workers_cpus(conf, &was);
-	r = spawner_start(user, CTL_N_CHANNELS, ret);
+	r = spawner_start(wish->user, wish->n_channels, ret);
 	(void)sched_setaffinity(0, sizeof(was), &was);
 	if (r < 0)
-		diag_add(diag, DIAG_ERROR, NULL,
-			"health.script_user: cannot run programs as %s: %s", user, why(r));
+		diag_add(diag, DIAG_ERROR, NULL, "%s: cannot run programs as %s: %s", wish->key,
+			wish->user, why(r));
 	else
-		log_info("spawner: started: pid=%d user=%s", spawner_pid(*ret), user);
+		log_info("spawner: started: pid=%d user=%s", spawner_pid(*ret), wish->user);
 	return r;
+}
+
+int ctl_programs_start(const struct conf *conf, struct diag *diag, struct spawner **ret)
+{
+	const struct spawner_wish wish = {
+		"health.script_user", conf->health.script_user, CTL_N_CHANNELS};
+
+	if (!ctl_programs_are_checks(conf) && !ctl_programs_are_commands(conf))
+		return 0;
+	return start(conf, &wish, diag, ret);
+}
+
+int ctl_programs_start_hooks(const struct conf *conf, struct diag *diag, struct spawner **ret)
+{
+	const struct spawner_wish wish = {"vrrp.script_user", conf->vrrp.script_user, 1};
+
+	return ctl_programs_are_hooks(conf) ? start(conf, &wish, diag, ret) : 0;
 }

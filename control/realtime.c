@@ -7,6 +7,7 @@
 #include "control/realtime.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <time.h>
 
@@ -44,9 +45,10 @@ static int64_t read_us(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-void ctl_realtime_pause(struct ctl_realtime_clock *c)
+void ctl_realtime_pause(struct ctl_realtime_clock *c, int wake_fd)
 {
 	int64_t cpu_us = read_us(CLOCK_THREAD_CPUTIME_ID), wall_us = read_us(CLOCK_MONOTONIC);
+	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
 	struct timespec pause = {0};
 	unsigned rest_us = 0;
 
@@ -57,5 +59,5 @@ void ctl_realtime_pause(struct ctl_realtime_clock *c)
 	if (rest_us == 0)
 		return;
 	pause.tv_nsec = (long)rest_us * 1000;
-	(void)nanosleep(&pause, NULL);
+	(void)ppoll(&wake, 1, &pause, NULL);
 }

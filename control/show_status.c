@@ -169,11 +169,20 @@ static json_t *memory_object(const struct ctl *ctl)
 		ctl->info.has_table_hugepages ? "huge" : "transparent");
 }
 
+/* "standby": VRRP gives them to another node, or this one may not have them. */
+static const char *vips_state(const struct ctl *ctl)
+{
+	for (unsigned owner = 0; owner < DP_MAX_OWNERS; owner++)
+		if (ctl->is_held[owner])
+			return "serving";
+	return ctl->vrrp ? "standby" : "starting";
+}
+
 /* Whether the VIPs answer yet, and how often they fell silent against our will. */
 static json_t *vips_object(const struct ctl *ctl)
 {
-	return json_pack("{s:s, s:o}", "state", ctl->is_owner ? "serving" : "starting",
-		"lapses_total", ctl_job_count(ctl->lapses));
+	return json_pack(
+		"{s:s, s:o}", "state", vips_state(ctl), "lapses_total", ctl_job_count(ctl->lapses));
 }
 
 /* Of the kernel's routes, those that workers forward by, and those there was no room for. */

@@ -297,7 +297,7 @@ static void status_tells_whether_the_vips_answer(void **state)
 
 	expect(a, "vips", "{\"state\": \"starting\", \"lapses_total\": 0}");
 	json_decref(a);
-	f->ctl.is_owner = true;
+	f->ctl.is_held[CTL_OWNER_ALWAYS] = true;
 	f->ctl.lapses = 3;
 	a = ask(state, "{\"cmd\": \"show status\"}");
 	expect(a, "vips", "{\"state\": \"serving\", \"lapses_total\": 3}");
