@@ -182,14 +182,16 @@ static int make_groups(struct vrrp *v)
 /* Programs before the tracks and notices that use them. */
 static int start_parts(struct vrrp *v, struct spawn_channel *programs)
 {
+	struct vrrp_tracks_setup tracks = {v->conf, v->base, NULL, on_tracks, v};
 	int r = 0;
 
 	if (programs)
 		r = vrrp_programs_start(v->base, programs, &v->programs);
 	if (r == 0 && programs)
 		r = vrrp_notify_start(v->conf, v->programs, &v->notify);
+	tracks.programs = v->programs;
 	if (r == 0)
-		r = vrrp_tracks_start(v->conf, v->base, v->programs, on_tracks, v, &v->tracks);
+		r = vrrp_tracks_start(&tracks, &v->tracks);
 	for (unsigned g = 0; r == 0 && g < v->conf->vrrp.n_groups; g++)
 		vrrp_group_weigh(&v->groups[g]);
 	return r;

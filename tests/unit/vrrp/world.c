@@ -139,15 +139,9 @@ struct vrrp_tracks {
 	struct world_node *node;
 };
 
-int vrrp_tracks_start(const struct conf *conf, struct event_base *base,
-	struct vrrp_programs *programs, vrrp_tracks_changed *changed, void *arg,
-	struct vrrp_tracks **ret)
+int vrrp_tracks_start(const struct vrrp_tracks_setup *setup, struct vrrp_tracks **ret)
 {
-	(void)conf;
-	(void)base;
-	(void)programs;
-	(void)changed;
-	(void)arg;
+	(void)setup;
 	*ret = calloc(1, sizeof(**ret));
 	assert(*ret);
 	(*ret)->node = stage.starting;
