@@ -4,17 +4,27 @@
 
 /* What a group's priority and health depend on: conf_track. Scripts run every interval through
  * programs.h, never twice at a time; files are watched by inotify on their folder and looked at
- * once a second besides (a file that comes with its folder); processes are looked for in /proc once
- * a second, bounded; links and services are told by the engine. */
+ * once a second besides (a file that comes with its folder, or is linked); processes are looked for
+ * in /proc once a second, bounded; links and services are told by the engine. Who comes to know of
+ * a change logs it: here. */
 
 struct event_base;
 struct vrrp_tracks; // of all groups
 
-/* `changed` is called when the sum, or whether there is a fault, may have changed. */
+/* Called when a group's sum, whether there is a fault, or whether all is known, may have changed;
+ * also from within vrrp_tracks_set_...(), not from within vrrp_tracks_start(). It
+ * must not stop the tracks. */
 typedef void vrrp_tracks_changed(void *arg, unsigned group);
-int vrrp_tracks_start(const struct conf *conf, struct event_base *base,
-	struct vrrp_programs *programs, vrrp_tracks_changed *changed, void *arg,
-	struct vrrp_tracks **ret) ON_CONTROL;
+struct vrrp_tracks_setup {
+	const struct conf *conf;
+	struct event_base *base;
+	struct vrrp_programs *programs; // NULL: no track is a script
+	vrrp_tracks_changed *changed;
+	void *arg;
+};
+/* -ENOMEM, -errno of inotify. */
+int vrrp_tracks_start(const struct vrrp_tracks_setup *setup, struct vrrp_tracks **ret) ON_CONTROL;
+/* NULL is fine. */
 void vrrp_tracks_stop(struct vrrp_tracks *t) ON_CONTROL;
 
 void vrrp_tracks_set_link(struct vrrp_tracks *t, unsigned interface, bool is_up) ON_CONTROL;
@@ -23,7 +33,8 @@ void vrrp_tracks_set_service(struct vrrp_tracks *t, unsigned service, bool is_up
 /* What all of a group's tracks add to its priority now. A track that is not known yet adds nothing
  * below 0 and nothing above it, unless the configuration says how a script begins. */
 int vrrp_tracks_adjustment(const struct vrrp_tracks *t, unsigned group) ON_CONTROL;
-/* The first track of weight 0 that is down, in words ("track uplink: exit 1"); NULL: none. */
+/* The first track of weight 0 that is down, in words ("track uplink: exit 1"); NULL: none. Valid
+ * until the next change. */
 const char *vrrp_tracks_fault(const struct vrrp_tracks *t, unsigned group) ON_CONTROL;
 /* Every track has had a first result. */
 bool vrrp_tracks_are_known(const struct vrrp_tracks *t, unsigned group) ON_CONTROL;
