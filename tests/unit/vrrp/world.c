@@ -15,8 +15,8 @@ enum { US_PER_S = 1000000, MAX_FD = 1024 };
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
 
-/* One world at a time; the engine's parts are found through it. */
-static struct {
+/* One world at a time; the engine's parts, which are given no context, find it here. */
+struct stage {
 	int64_t now_us;
 	struct event_base *base;
 	struct world_node *starting; // whose sockets are being opened
@@ -24,19 +24,26 @@ static struct {
 		struct world_node *node;
 		unsigned instance;
 	} of_fd[MAX_FD];
-} stage;
+};
+
+static struct stage *stage(void)
+{
+	static struct stage the;
+
+	return &the;
+}
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
 {
 	(void)clock;
-	ret->tv_sec = stage.now_us / US_PER_S;
-	ret->tv_nsec = stage.now_us % US_PER_S * 1000;
+	ret->tv_sec = stage()->now_us / US_PER_S;
+	ret->tv_nsec = stage()->now_us % US_PER_S * 1000;
 	return 0;
 }
 
 int64_t world_now_us(void)
 {
-	return stage.now_us;
+	return stage()->now_us;
 }
 
 /* ---- sockets ----------------------------------------------------------------------------------
@@ -51,8 +58,8 @@ int vrrp_socket_open(const struct conf_vrrp_instance *instance, int ifindex,
 	assert(fd >= 0 && fd < MAX_FD);
 	*ret = (struct vrrp_socket){
 		.rx_fd = fd, .tx_fd = fd, .ifindex = ifindex, .family = instance->family};
-	stage.of_fd[fd].node = stage.starting;
-	stage.of_fd[fd].instance = instance->family;
+	stage()->of_fd[fd].node = stage()->starting;
+	stage()->of_fd[fd].instance = instance->family;
 	return 0;
 }
 
@@ -72,8 +79,8 @@ static bool hears(const struct world_node *from, const struct world_node *to, un
 int vrrp_socket_send(const struct vrrp_socket *s, const struct addr *source,
 	const struct addr *peer, const uint8_t *bytes, size_t len)
 {
-	struct world_node *from = stage.of_fd[s->tx_fd].node;
-	unsigned instance = stage.of_fd[s->tx_fd].instance;
+	struct world_node *from = stage()->of_fd[s->tx_fd].node;
+	unsigned instance = stage()->of_fd[s->tx_fd].instance;
 
 	(void)peer;
 	if (from->is_dying || !from->has_link || from->is_deaf[instance])
@@ -86,7 +93,7 @@ int vrrp_socket_send(const struct vrrp_socket *s, const struct addr *source,
 		if (!hears(from, to, instance) || *tail - to->head[instance] == WORLD_QUEUE)
 			continue;
 		assert(len <= sizeof(p->bytes));
-		p->at_us = stage.now_us + LATENCY_US;
+		p->at_us = stage()->now_us + LATENCY_US;
 		p->len = (uint16_t)len;
 		p->envelope = (struct vrrp_envelope){.source = *source, .ttl = VRRP_TTL};
 		(void)addr_parse(
@@ -100,12 +107,12 @@ int vrrp_socket_send(const struct vrrp_socket *s, const struct addr *source,
 int vrrp_socket_receive(const struct vrrp_socket *s, uint8_t *bytes, size_t *ret_len,
 	struct vrrp_envelope *ret_envelope)
 {
-	struct world_node *node = stage.of_fd[s->rx_fd].node;
-	unsigned instance = stage.of_fd[s->rx_fd].instance;
+	struct world_node *node = stage()->of_fd[s->rx_fd].node;
+	unsigned instance = stage()->of_fd[s->rx_fd].instance;
 	const struct world_packet *p;
 
 	p = &node->queue[instance][node->head[instance] % WORLD_QUEUE];
-	if (node->head[instance] == node->tail[instance] || p->at_us > stage.now_us)
+	if (node->head[instance] == node->tail[instance] || p->at_us > stage()->now_us)
 		return 0;
 	node->head[instance]++;
 	memcpy(bytes, p->bytes, p->len);
@@ -144,7 +151,7 @@ int vrrp_tracks_start(const struct vrrp_tracks_setup *setup, struct vrrp_tracks 
 	(void)setup;
 	*ret = calloc(1, sizeof(**ret));
 	assert(*ret);
-	(*ret)->node = stage.starting;
+	(*ret)->node = stage()->starting;
 	return 0;
 }
 
@@ -273,7 +280,7 @@ static int take(void *arg, unsigned group, unsigned life_ms)
 	if (node->refusal)
 		return -1;
 	node->is_holding = true;
-	node->lease_until_us = stage.now_us + (int64_t)life_ms * VRRP_US_PER_MS;
+	node->lease_until_us = stage()->now_us + (int64_t)life_ms * VRRP_US_PER_MS;
 	return 0;
 }
 
@@ -283,7 +290,7 @@ static void renew(void *arg, unsigned group, unsigned life_ms)
 
 	(void)group;
 	assert(node->is_holding);
-	node->lease_until_us = stage.now_us + (int64_t)life_ms * VRRP_US_PER_MS;
+	node->lease_until_us = stage()->now_us + (int64_t)life_ms * VRRP_US_PER_MS;
 }
 
 static void leave(void *arg, unsigned group)
@@ -304,7 +311,7 @@ static void on_event(void *arg, const struct vrrp_event *event)
 	if (!node->is_dying)
 		(void)snprintf(node->last_why, sizeof(node->last_why), "%s", event->why);
 	if (getenv("WORLD_TALKS"))
-		(void)printf("%10.6f node %u: %s -> %s: %s\n", (double)stage.now_us / US_PER_S,
+		(void)printf("%10.6f node %u: %s -> %s: %s\n", (double)stage()->now_us / US_PER_S,
 			node->number, vrrp_state_name(event->before), vrrp_state_name(event->state),
 			event->why);
 }
@@ -353,10 +360,10 @@ struct world *world_new(unsigned n, const unsigned *priorities, uint32_t advert_
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert(w && n <= WORLD_MAX_NODES);
-	stage.base = event_base_new();
-	if (stage.now_us == 0)
-		stage.now_us = US_PER_S;
-	assert(stage.base);
+	stage()->base = event_base_new();
+	if (stage()->now_us == 0)
+		stage()->now_us = US_PER_S;
+	assert(stage()->base);
 	w->n = n;
 	for (unsigned i = 0; i < n; i++)
 		make_node(w, i, priorities[i], advert_ms);
@@ -370,7 +377,7 @@ static void tell_link(struct world_node *node)
 		.mac = {2, 0, 0, 0, 0, (uint8_t)node->number},
 		.source = {node->sources[CONF_V4], node->sources[CONF_V6]}};
 
-	stage.starting = node;
+	stage()->starting = node;
 	vrrp_set_link(node->v, 0, &link);
 }
 
@@ -384,8 +391,8 @@ void world_start(struct world_node *node)
 	node->is_holding = false; // a start takes away what a dead one left
 	memset(node->head, 0, sizeof(node->head));
 	memset(node->tail, 0, sizeof(node->tail));
-	stage.starting = node;
-	r = vrrp_start(&node->conf, stage.base, NULL, &callbacks, &node->v);
+	stage()->starting = node;
+	r = vrrp_start(&node->conf, stage()->base, NULL, &callbacks, &node->v);
 	assert(r == 0);
 	(void)r;
 	tell_link(node);
@@ -410,7 +417,7 @@ void world_free(struct world *w)
 	for (unsigned i = 0; i < w->n; i++)
 		if (w->nodes[i].v)
 			world_stop(&w->nodes[i]);
-	event_base_free(stage.base);
+	event_base_free(stage()->base);
 	free(w);
 }
 
@@ -431,7 +438,7 @@ enum vrrp_state world_state(const struct world_node *node)
 
 bool world_answers(const struct world_node *node)
 {
-	return node->is_holding && node->has_link && node->lease_until_us > stage.now_us;
+	return node->is_holding && node->has_link && node->lease_until_us > stage()->now_us;
 }
 
 /* ---- time ---------------------------------------------------------------------------------------
@@ -471,9 +478,9 @@ static void measure(bool is_so, int64_t *since_us, int64_t *longest_us)
 	if (!is_so)
 		*since_us = 0;
 	else if (*since_us == 0)
-		*since_us = stage.now_us;
-	else if (stage.now_us - *since_us > *longest_us)
-		*longest_us = stage.now_us - *since_us;
+		*since_us = stage()->now_us;
+	else if (stage()->now_us - *since_us > *longest_us)
+		*longest_us = stage()->now_us - *since_us;
 }
 
 static void judge(struct world *w)
@@ -484,7 +491,7 @@ static void judge(struct world *w)
 
 void world_run(struct world *w, int64_t us)
 {
-	const int64_t end_us = stage.now_us + us;
+	const int64_t end_us = stage()->now_us + us;
 
 	for (;;) {
 		int64_t at_us = 0;
@@ -494,14 +501,14 @@ void world_run(struct world *w, int64_t us)
 				at_us = vrrp_sooner(at_us, next_of(&w->nodes[i]));
 		if (at_us == 0 || at_us > end_us)
 			break;
-		if (at_us > stage.now_us)
-			stage.now_us = at_us;
+		if (at_us > stage()->now_us)
+			stage()->now_us = at_us;
 		judge(w);
 		for (unsigned i = 0; i < w->n; i++)
-			if (is_running(&w->nodes[i]) && next_of(&w->nodes[i]) <= stage.now_us)
+			if (is_running(&w->nodes[i]) && next_of(&w->nodes[i]) <= stage()->now_us)
 				vrrp_turn(w->nodes[i].v);
 		judge(w);
 	}
-	stage.now_us = end_us;
+	stage()->now_us = end_us;
 	judge(w);
 }
