@@ -283,8 +283,8 @@ static void a_removed_link_takes_its_neighbours_addresses_and_routes(void **stat
 	(void)take_changes(m);
 
 	feed_link(m, (struct link_text){.ifindex = EAST, .name = "east", .is_removal = true});
-	assert_int_equal(
-		take_changes(m), NL_CHANGED_LINKS | NL_CHANGED_NEIGHBOURS | NL_CHANGED_ROUTES);
+	assert_int_equal(take_changes(m), NL_CHANGED_LINKS | NL_CHANGED_NEIGHBOURS |
+						  NL_CHANGED_ROUTES | NL_CHANGED_ADDRESSES);
 	assert_int_equal(m->ports[0].link.ifindex, 0);
 	assert_false(m->ports[0].link.is_up);
 	assert_null(nl_mirror_find_neighbour(m, 0, &neighbour));
