@@ -47,6 +47,15 @@ static void print_head(const json_t *a, FILE *out)
 			changes == 1 ? "" : "s");
 }
 
+static const char *vips_words(const char *state)
+{
+	if (strcmp(state, "serving") == 0)
+		return "serving";
+	if (strcmp(state, "standby") == 0)
+		return "standing by: this node answers for none";
+	return "starting: not answering until every check has its first verdict";
+}
+
 static void print_vips(const json_t *a, FILE *out)
 {
 	const json_t *vips = json_object_get(a, "vips");
@@ -55,10 +64,7 @@ static void print_vips(const json_t *a, FILE *out)
 
 	if (!json_is_object(vips)) // an older daemon
 		return;
-	(void)fprintf(out, "vips        %s",
-		strcmp(cli_field_text(vips, "state"), "serving") == 0
-			? "serving"
-			: "starting: not answering until every check has its first verdict");
+	(void)fprintf(out, "vips        %s", vips_words(cli_field_text(vips, "state")));
 	if (lapses > 0)
 		(void)fprintf(out, ", fell silent %s time%s", cli_format_grouped(lapses, text),
 			lapses == 1 ? "" : "s");

@@ -26,6 +26,7 @@ struct row {
 static const struct row rows[] = {
 	{"status", "status", NULL, cli_render_status, {.has_header = true}},
 	{"status-memory", "status-memory", NULL, cli_render_status, {.has_header = true}},
+	{"status-standby", "status-standby", NULL, cli_render_status, {.has_header = true}},
 	{"status-rates", "status-later", "status", cli_render_status, {.has_header = true}},
 	{"services", "services", NULL, cli_render_services, {.has_header = true}},
 	{"services-no-header", "services", NULL, cli_render_services, {.has_header = false}},
