@@ -127,6 +127,19 @@ json_t *ctl_show_check(const struct conf_check *check, const struct ctl_server *
 		s->check_weight == HC_NO_WEIGHT ? json_null() : json_integer(s->check_weight));
 }
 
+/* How long it takes to answer a SYN. */
+static json_t *show_handshake(const struct ctl *ctl, unsigned id) ON_CONTROL;
+static json_t *show_handshake(const struct ctl *ctl, unsigned id)
+{
+	struct dp_times t = {.n_buckets = 0};
+
+	if (ctl->dp)
+		dp_read_handshake(ctl->dp, id, &t);
+	return json_pack("{s:o, s:f, s:o}", "count_total", ctl_job_count(t.count), "seconds_sum",
+		t.sum_seconds, "mean_seconds",
+		t.count > 0 ? json_real(t.sum_seconds / (double)t.count) : json_null());
+}
+
 /* Who has taken the server out. */
 static json_t *admin_reason(const struct ctl_server *s)
 {
@@ -159,6 +172,7 @@ json_t *ctl_show_server(const struct ctl *ctl, unsigned id, const struct dp_serv
 	if (!item)
 		return NULL;
 	if (ctl_show_put_stats(item, stats) < 0 ||
+		json_object_set_new(item, "handshake", show_handshake(ctl, id)) < 0 ||
 		json_object_set_new(item, "check", ctl_show_check(service->check, s)) < 0) {
 		json_decref(item);
 		return NULL;

@@ -85,7 +85,8 @@ struct dp_flow_request {
 	const struct dp_conn_key *key;
 	uint32_t server;
 	be16 server_port;
-	bool is_stranger; // the client endpoint surely has no other connection
+	bool is_stranger;  // the client endpoint surely has no other connection
+	uint16_t begun_us; // when its SYN came, the lower bits of it (timing.h); flows.h only
 };
 
 enum dp_conntab_result {

@@ -274,6 +274,18 @@ struct dp_port_stats {
 	uint64_t xdp_to_worker, xdp_to_kernel, xdp_vip_not_owned, xdp_no_socket;
 };
 
+/* Times, counted in buckets of fixed bounds since the start. */
+enum { DP_N_LATENCY_BUCKETS = 12, DP_N_HANDSHAKE_BUCKETS = 8, DP_MAX_TIME_BUCKETS = 12 };
+
+struct dp_times {
+	unsigned n_buckets;
+	/* Times up to buckets[i]'s bound and above the one before; the last bucket has none. */
+	double bounds_seconds[DP_MAX_TIME_BUCKETS - 1];
+	uint64_t buckets[DP_MAX_TIME_BUCKETS];
+	uint64_t count; // of all buckets
+	double sum_seconds;
+};
+
 unsigned dp_n_workers(const struct dp *dp) ON_CONTROL;
 unsigned dp_n_ports(const struct dp *dp) ON_CONTROL;
 /* The kernel interface of a port: itself, or the TAP that dp_start() made, which is up. */
@@ -282,6 +294,13 @@ void dp_read_worker(const struct dp *dp, unsigned worker, struct dp_worker_stats
 void dp_read_port(const struct dp *dp, unsigned port, struct dp_port_stats *ret) ON_CONTROL;
 /* Sum over workers; `server` is an id. */
 void dp_read_server(const struct dp *dp, unsigned server, struct dp_server_stats *ret) ON_CONTROL;
+
+/* Of one packet in 256 of those that the worker forwarded: from being taken from the driver until
+ * the driver took it. What waits for a neighbour does not count. */
+void dp_read_latency(const struct dp *dp, unsigned worker, struct dp_times *ret) ON_CONTROL;
+/* From a client's SYN until the server's SYN-ACK, both as they passed, of every handshake; sum over
+ * workers; `server` is an id. */
+void dp_read_handshake(const struct dp *dp, unsigned server, struct dp_times *ret) ON_CONTROL;
 
 /* ---- the connection table, asked ------------------------------------------------------- */
 

@@ -54,10 +54,18 @@ static uint32_t number_of(const struct dp_flows *f, const struct dp_conn *c)
 	return (uint32_t)(c - f->half_open.records);
 }
 
-static void chain(struct dp_flows *f, uint32_t record, struct dp_hash hash)
+static struct dp_hash hash_of(const struct dp_flows *f, uint32_t record)
 {
-	f->ages[record] =
-		(struct dp_flow_age){.older = f->newest, .newer = DP_FLOWS_NONE, .hash = hash};
+	return (struct dp_hash){.bucket = f->ages[record].bucket, .tag = f->ages[record].tag};
+}
+
+static void chain(struct dp_flows *f, uint32_t record, const struct dp_flow_request *request)
+{
+	f->ages[record] = (struct dp_flow_age){.older = f->newest,
+		.newer = DP_FLOWS_NONE,
+		.bucket = request->key->hash.bucket,
+		.tag = request->key->hash.tag,
+		.begun_us = request->begun_us};
 	if (f->newest != DP_FLOWS_NONE)
 		f->ages[f->newest].newer = record;
 	else
@@ -86,7 +94,7 @@ static void close_half_open(struct dp_flows *f, struct dp_conn *c)
 	uint32_t record = number_of(f, c);
 
 	unchain(f, record);
-	dp_conntab_close_hashed(&f->half_open, c, f->ages[record].hash);
+	dp_conntab_close_hashed(&f->half_open, c, hash_of(f, record));
 }
 
 /* At the bound each new connection costs the oldest, whose record and bucket were last touched long
@@ -106,7 +114,7 @@ static void look_ahead(struct dp_flows *f)
 		if (f->ages[at].newer != DP_FLOWS_NONE)
 			prefetch_to_write(&f->ages[f->ages[at].newer]);
 		prefetch_to_write(&f->half_open.records[at]);
-		dp_conntab_prefetch(&f->half_open, f->ages[at].hash);
+		dp_conntab_prefetch(&f->half_open, hash_of(f, at));
 		f->ahead = at;
 		f->n_ahead++;
 	}
@@ -149,7 +157,7 @@ struct dp_conn *dp_flows_file(
 	if (request->key->protocol != IPPROTO_TCP)
 		return dp_conntab_file(&f->settled, servers, request);
 	c = dp_conntab_file(&f->half_open, servers, request);
-	chain(f, number_of(f, c), request->key->hash);
+	chain(f, number_of(f, c), request);
 	look_ahead(f);
 	return c;
 }
@@ -158,12 +166,12 @@ struct dp_conn *dp_flows_file_over_oldest(
 	struct dp_flows *f, const struct dp_server *servers, const struct dp_flow_request *request)
 {
 	uint32_t record = f->oldest;
-	struct dp_hash was = f->ages[record].hash;
+	struct dp_hash was = hash_of(f, record);
 
 	unchain(f, record);
 	(void)dp_conntab_file_over(
 		&f->half_open, &f->half_open.records[record], was, servers, request);
-	chain(f, record, request->key->hash);
+	chain(f, record, request);
 	look_ahead(f);
 	return &f->half_open.records[record];
 }

@@ -20,9 +20,13 @@ struct dp_flows {
 	struct dp_memory age_memory;
 };
 
+/* 16 bytes, four a cache line. */
 struct dp_flow_age {
 	uint32_t older, newer; // record numbers; DP_FLOWS_NONE
-	struct dp_hash hash;   // so that eviction need not fetch the record to find its bucket
+	/* The hash, so that eviction need not fetch the record to find its bucket. */
+	uint32_t bucket;
+	uint16_t tag;
+	uint16_t begun_us; // as the request said
 };
 
 enum { DP_FLOWS_NONE = UINT32_MAX };
@@ -47,6 +51,12 @@ static inline bool dp_flows_is_strange(const struct dp_flows *f, struct dp_hash 
 {
 	return dp_conntab_is_strange(&f->settled, hash) &
 	       dp_conntab_is_strange(&f->half_open, hash);
+}
+
+/* When the SYN of a half-open connection came, as its request said. */
+static inline uint16_t dp_flows_begun_us(const struct dp_flows *f, const struct dp_conn *c)
+{
+	return f->ages[c - f->half_open.records].begun_us;
 }
 
 /* One bit of 64 for a half-open connection: a set of few has hardly any other's. */

@@ -9,6 +9,7 @@
 #include "dataplane/pipeline.h"
 
 #include "dataplane/steer.h"
+#include "dataplane/timing.h"
 
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void begin(struct dp_worker *w, struct dp_burst *b) ON_WORKER;
@@ -23,10 +24,13 @@ static void begin(struct dp_worker *w, struct dp_burst *b)
 
 static void finish(struct dp_worker *w, struct dp_burst *b)
 {
-	dp_conn_stage(w, b);    // known flow?
-	dp_decide_stage(w, b);  // no XDP program has chosen: ours?
-	dp_sched_stage(w, b);   // new flow: server and connection
+	dp_conn_stage(w, b);   // known flow?
+	dp_decide_stage(w, b); // no XDP program has chosen: ours?
+	dp_sched_stage(w, b);  // new flow: server and connection
+	w->times.left -= (int32_t)b->n;
 	dp_forward_stage(w, b); // state, rewrite, route, L2 header, into the port's queue
+	if (__builtin_expect(w->times.left <= 0, false))
+		dp_timing_begin(w, b);
 }
 
 struct dp_burst *dp_pipeline_free(struct dp_worker *w)

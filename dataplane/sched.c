@@ -3,6 +3,7 @@
  * rest is dropped, with an answer where the pool says so. In: pkt.conn from lookup. Out: live
  * packets have a connection, or are to be routed untranslated (pkt.conn NULL). */
 #include "dataplane/pipeline.h"
+#include "dataplane/timing.h"
 
 #include <netinet/in.h>
 #include <stddef.h>
@@ -153,6 +154,7 @@ static enum dp_drop open_on(
 		.server = server,
 		.is_stranger = p->is_stranger,
 		.server_port = own_port ? own_port : p->key.remote_port,
+		.begun_us = dp_timing_us(w, b->now_tsc),
 	};
 	struct dp_conn *c = NULL;
 

@@ -2,6 +2,7 @@
  * added up. A sum over counters that move is not a moment's picture; the account balances
  * exactly when no packet is under way. */
 #include "dataplane/internal.h"
+#include "dataplane/timing.h"
 #include "dataplane/xdp.h"
 
 #include <string.h>
@@ -126,4 +127,45 @@ void dp_read_server(const struct dp *dp, unsigned server, struct dp_server_stats
 		s.closing += read_counter(&c->closing);
 	}
 	*ret = s;
+}
+
+/* `unit` is a second in the unit of the bounds. */
+static struct dp_times empty_times(const uint32_t *bounds, unsigned n_buckets, double unit)
+{
+	struct dp_times t = {.n_buckets = n_buckets};
+
+	for (unsigned i = 0; i < n_buckets - 1; i++)
+		t.bounds_seconds[i] = bounds[i] / unit;
+	return t;
+}
+
+static void add_buckets(struct dp_times *t, const uint64_t *buckets)
+{
+	for (unsigned i = 0; i < t->n_buckets; i++) {
+		uint64_t n = read_counter(&buckets[i]);
+
+		t->buckets[i] += n;
+		t->count += n;
+	}
+}
+
+void dp_read_latency(const struct dp *dp, unsigned worker, struct dp_times *ret)
+{
+	const struct dp_worker *w = dp->workers[worker];
+
+	*ret = empty_times(dp_timing_latency_ns, DP_N_LATENCY_BUCKETS, 1e9);
+	add_buckets(ret, w->times.buckets);
+	ret->sum_seconds = (double)read_counter(&w->times.sum_tsc) / (double)w->setup.tsc_hz;
+}
+
+void dp_read_handshake(const struct dp *dp, unsigned server, struct dp_times *ret)
+{
+	uint64_t sum_us = 0;
+
+	*ret = empty_times(dp_timing_handshake_us, DP_N_HANDSHAKE_BUCKETS, 1e6);
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		add_buckets(ret, dp->workers[i]->handshakes[server].buckets);
+		sum_us += read_counter(&dp->workers[i]->servers[server].handshake_us);
+	}
+	ret->sum_seconds = (double)sum_us / 1e6;
 }

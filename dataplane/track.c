@@ -1,6 +1,8 @@
 /* The part of tracking that few packets need: a connection's state becomes another one. */
 #include "dataplane/track.h"
 
+#include "dataplane/timing.h"
+
 static bool is_half_open(enum dp_l4_state state)
 {
 	return state == DP_L4_SYN || state == DP_L4_SYN_ACK || state == DP_L4_CLOSE;
@@ -23,6 +25,8 @@ bool dp_track_change(
 	if (dp_flows_is_half_open(&w->flows, p->conn) && !is_half_open(next) &&
 		!settle(w, b, p->conn))
 		return false;
+	if (next == DP_L4_SYN_ACK && p->conn->state == DP_L4_SYN)
+		dp_timing_syn_ack(w, b, p->conn);
 	dp_worker_set_state(w, p->conn, next);
 	return true;
 }

@@ -4,6 +4,7 @@
  * waits here, in order, and counts as held. Only a full queue drops. */
 #include "dataplane/pipeline.h"
 #include "dataplane/steer.h"
+#include "dataplane/timing.h"
 
 #include <rte_ethdev.h>
 
@@ -51,4 +52,6 @@ void dp_tx_flush(struct dp_worker *w)
 {
 	for (unsigned port = 0; port < w->setup.n_ports; port++)
 		flush_queue(w, port);
+	if (__builtin_expect(w->times.since_tsc != 0, false))
+		dp_timing_end(w);
 }

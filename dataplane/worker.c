@@ -6,6 +6,7 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/request.h"
 #include "dataplane/steer.h"
+#include "dataplane/timing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -92,18 +93,21 @@ static int map_arrays(struct dp_worker *w, const struct dp_memory_policy *policy
 		.node = policy->node,
 	};
 	size_t servers = DP_MAX_SERVERS * sizeof(*w->servers);
+	size_t handshakes = DP_MAX_SERVERS * sizeof(*w->handshakes);
 	size_t positions = DP_MAX_SERVICES * sizeof(*w->positions);
 	size_t used = (DP_MAX_NEIGHBOURS + 1) * sizeof(*w->nexthop_used_ms);
 	char *start;
 	int r;
 
-	r = dp_memory_map(servers + positions + used, &small, &w->memory);
+	r = dp_memory_map(servers + handshakes + positions + used, &small, &w->memory);
 	if (r < 0)
 		return r;
 	start = w->memory.start;
 	w->servers = (struct dp_server_counters *)start;
-	w->positions = (struct dp_schedule_position *)(start + servers);
-	w->nexthop_used_ms = (uint32_t *)(start + servers + positions);
+	w->handshakes = (struct dp_handshake_times *)(start + servers);
+	start += servers + handshakes;
+	w->positions = (struct dp_schedule_position *)start;
+	w->nexthop_used_ms = (uint32_t *)(start + positions);
 	return 0;
 }
 
@@ -131,6 +135,8 @@ int dp_worker_init(struct dp_worker *w, const struct dp_worker_setup *setup,
 	w->icmp_limit.tokens = ICMP_PER_SECOND;
 	w->punt_limit.tokens = PUNTS_PER_SECOND;
 	w->ms_factor = ((uint64_t)1000 << MS_SHIFT) / setup->tsc_hz;
+	w->us_factor = ((uint64_t)1000000 << MS_SHIFT) / setup->tsc_hz;
+	dp_timing_init(&w->times, setup->tsc_hz);
 	return 0;
 }
 

@@ -142,8 +142,23 @@ struct dp_server_counters {
 		uint64_t packets, bytes;
 	} dir[2];                      // enum dp_dir
 	uint64_t established, closing; // gauges
-	uint64_t unused;
+	uint64_t handshake_us;         // sum; see struct dp_handshake_times
 } __attribute__((aligned(64)));
+
+/* TCP handshakes by their time (timing.h). */
+struct dp_handshake_times {
+	uint64_t buckets[DP_N_HANDSHAKE_BUCKETS];
+} __attribute__((aligned(64)));
+
+/* How long packets are in Poise: one in DP_TIMED_EACH is timed (timing.h). */
+struct dp_forward_times {
+	int32_t left;                 // packets until the next one
+	uint64_t since_tsc;           // of the one under way; 0: none is
+	uint32_t heads[DP_MAX_PORTS]; // of the ports' queues, behind it
+	uint64_t sum_tsc;
+	uint64_t buckets[DP_N_LATENCY_BUCKETS];
+	uint64_t bounds_tsc[DP_N_LATENCY_BUCKETS - 1];
+};
 
 struct dp_worker_counters {
 	uint64_t rx, injected, handoff_in, generated;
@@ -184,7 +199,9 @@ struct dp_worker {
 	struct dp_worker_setup setup;
 	struct dp_flows flows;
 	struct dp_worker_counters counters;
-	struct dp_server_counters *servers;     // by id
+	struct dp_server_counters *servers;    // by id
+	struct dp_handshake_times *handshakes; // likewise
+	struct dp_forward_times times;
 	struct dp_schedule_position *positions; // by service id
 	uint32_t *nexthop_used_ms;              // by id; when it last carried a packet, never 0
 	const struct dp_tables *seen;           // root of the last turn, to notice a change
@@ -195,10 +212,10 @@ struct dp_worker {
 	struct dp_limiter reset_limit, icmp_limit, punt_limit;
 	struct rte_mbuf *spare[DP_MAX_PORTS]; // for the next frame from the port's TAP
 	uint64_t inject_at_tsc;               // when TAPs are looked at next
-	uint64_t ms_factor;                   // TSC to milliseconds, 32.32 fixed point
+	uint64_t ms_factor, us_factor;        // TSC to milli-, microseconds, 32.32 fixed point
 	uint32_t now_ms;
 	uint32_t swept_ms;
-	struct dp_memory memory;    // servers, positions, nexthop_used_ms
+	struct dp_memory memory;    // servers, handshakes, positions, nexthop_used_ms
 	struct dp_request *request; // atomic; set by control, cleared by the worker
 	bool must_stop;             // atomic; set by control
 	struct dp_burst burst, other;

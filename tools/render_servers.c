@@ -35,6 +35,15 @@ static void add_admin(struct cli_table *t, const json_t *server)
 		cli_table_add(t, "%s", admin);
 }
 
+/* "-" of one that has answered no SYN yet. */
+static void add_handshake(struct cli_table *t, const json_t *server)
+{
+	double seconds = cli_field_real(json_object_get(server, "handshake"), "mean_seconds", -1);
+	char text[CLI_FORMAT_LEN];
+
+	cli_table_add(t, "%s", seconds < 0 ? "-" : cli_format_latency(seconds, text));
+}
+
 static void add_server(struct cli_table *t, const json_t *answer, const json_t *server)
 {
 	const json_t *check = json_object_get(server, "check");
@@ -53,6 +62,7 @@ static void add_server(struct cli_table *t, const json_t *answer, const json_t *
 	add_weight(t, server);
 	cli_table_add(t, "%s", cli_format_grouped(cli_field_count(now, "established"), count));
 	cli_table_add(t, "%s", cli_format_grouped(cli_field_count(now, "closing"), count));
+	add_handshake(t, server);
 	cli_table_add(t, "%s", cli_field_text(check, "name"));
 	cli_check_add_age(t, answer, check, "since");
 	cli_check_add_age(t, answer, check, "last");
@@ -61,8 +71,9 @@ static void add_server(struct cli_table *t, const json_t *answer, const json_t *
 
 int cli_render_servers(const json_t *answer, const struct cli_render_options *options, FILE *out)
 {
-	struct cli_table *t = cli_table_new("lllllrrrlrrl",
-		"SERVER|FAM|ADDRESS|STATE|ADMIN|WEIGHT|ACTIVE|CLOSING|CHECK|SINCE|LAST|RESULT");
+	struct cli_table *t =
+		cli_table_new("lllllrrrrlrrl", "SERVER|FAM|ADDRESS|STATE|ADMIN|WEIGHT|ACTIVE|"
+					       "CLOSING|HANDSHAKE|CHECK|SINCE|LAST|RESULT");
 	const json_t *server;
 	size_t i;
 	int r;

@@ -72,6 +72,12 @@ void dp_read_server(const struct dp *dp, unsigned server, struct dp_server_stats
 	};
 }
 
+void dp_read_handshake(const struct dp *dp, unsigned server, struct dp_times *ret)
+{
+	(void)server;
+	*ret = dp->handshake;
+}
+
 int dp_query_start(struct dp *dp, const struct dp_conn_filter *filter, unsigned limit,
 	struct dp_query **ret_query)
 {

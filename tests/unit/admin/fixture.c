@@ -146,6 +146,7 @@ static struct site *make_site(void)
 static void make_dp(struct dp *dp)
 {
 	dp->n_workers = 2;
+	dp->handshake = (struct dp_times){.count = 4, .sum_seconds = 0.001};
 	dp->n_ports = 2;
 	dp->server = (struct dp_server_stats){.connections = 100,
 		.packets_in = 1000,

@@ -14,6 +14,7 @@ enum { FAKE_MAX_CONNECTIONS = 4096, LOG_LINES = 64, LOG_LINE_LEN = 256 };
 /* The data plane of the tests. Set what it shall say, read what it was told. */
 struct dp {
 	unsigned n_workers, n_ports;
+	struct dp_times handshake; // of every server
 	struct dp_worker_stats workers[2];
 	struct dp_port_stats ports[2];
 	struct dp_server_stats server; // what each server has, times its id + 1

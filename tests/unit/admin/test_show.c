@@ -123,6 +123,8 @@ static void a_server_has_the_promised_fields(void **state)
 	expect(a, "servers.0.weight_set", "640");
 	expect(a, "servers.0.weight_configured", "640");
 	expect(a, "servers.0.connections", "{\"established\": 20, \"closing\": 2}");
+	expect(a, "servers.0.handshake",
+		"{\"count_total\": 4, \"seconds_sum\": 0.001, \"mean_seconds\": 0.00025}");
 	expect(a, "servers.0.check",
 		"{\"name\": \"tcp\", \"type\": \"tcp\", \"tls\": \"no\", \"verify\": null, "
 		"\"ok\": true, \"duration_seconds\": 0.000412, "

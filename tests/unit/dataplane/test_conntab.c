@@ -140,7 +140,7 @@ static void open_one(struct bench *b, const struct dp_conn_key *key, uint32_t se
 {
 	enum dp_conntab_result want = model_open(b, key, server, port);
 	struct dp_conn *c = NULL;
-	const struct dp_flow_request request = {key, server, port, false};
+	const struct dp_flow_request request = {key, server, port, false, 0};
 	enum dp_conntab_result got = dp_conntab_open(&b->table, b->servers, &request, &c);
 	struct listed *e;
 
@@ -456,7 +456,7 @@ static void clustered_clients_spread_over_the_buckets(void **state)
 			.client_port = htons((uint16_t)(32768 + i % 200)),
 			.protocol = IPPROTO_TCP,
 		};
-		const struct dp_flow_request request = {&key, 0, htons(80), false};
+		const struct dp_flow_request request = {&key, 0, htons(80), false, 0};
 		struct dp_conn *c;
 
 		key.hash = dp_hash_client(&t.keys, &key.client, key.client_port, key.protocol);
@@ -486,7 +486,7 @@ static void the_first_two_guesses_are_right_for_nearly_all(void **state)
 			.client_port = htons((uint16_t)(32768 + i % 200)),
 			.protocol = i < 2 * CAPACITY ? IPPROTO_TCP : IPPROTO_UDP,
 		};
-		const struct dp_flow_request request = {&key, 0, htons(80), false};
+		const struct dp_flow_request request = {&key, 0, htons(80), false, 0};
 		struct dp_guess guess;
 		struct dp_conn *c;
 

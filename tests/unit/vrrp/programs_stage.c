@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-enum { TURN_MS = 10 };
-
 int programs_set_up(void **state)
 {
 	struct programs_stage *s = calloc(1, sizeof(*s));
@@ -38,9 +36,9 @@ int programs_tear_down(void **state)
 	return 0;
 }
 
-static void turn(const struct programs_stage *s, unsigned ms)
+static void turn(const struct programs_stage *s)
 {
-	const struct timeval limit = {.tv_usec = ms * 1000};
+	const struct timeval limit = {.tv_usec = 10000};
 
 	(void)event_base_loopexit(s->base, &limit);
 	(void)event_base_loop(s->base, EVLOOP_ONCE);
@@ -52,7 +50,7 @@ void programs_await(const struct programs_stage *s, programs_claim *holds, const
 
 	while (!holds(arg)) {
 		assert_true(spawn_now_ms() < end);
-		turn(s, TURN_MS);
+		turn(s);
 	}
 }
 
@@ -61,5 +59,5 @@ void programs_turn_for(const struct programs_stage *s, unsigned ms)
 	const int64_t end = spawn_now_ms() + ms;
 
 	while (spawn_now_ms() < end)
-		turn(s, ms < TURN_MS ? ms : TURN_MS);
+		turn(s);
 }
