@@ -35,6 +35,7 @@ struct run {
 };
 
 struct vrrp_programs {
+	struct event_base *base;
 	struct spawn_channel *channel;
 	struct event *readable;
 	struct event *tick; // every second while something runs
@@ -238,22 +239,32 @@ void vrrp_programs_cancel(struct vrrp_programs *p, uint64_t id)
 		forget_run(p, run);
 }
 
+void vrrp_programs_wait(struct vrrp_programs *p, unsigned timeout_ms)
+{
+	struct pollfd ready = {spawn_fd(p->channel), POLLIN, 0};
+
+	end_overdue(p);
+	if (p->is_dead)
+		ready.fd = -1; // readable for ever: this only waits
+	(void)poll(&ready, 1, (int)timeout_ms);
+	while (take_result(p))
+		;
+}
+
 void vrrp_programs_drain(struct vrrp_programs *p, unsigned timeout_ms)
 {
 	const int64_t end = now_ms() + timeout_ms;
-	struct pollfd ready = {spawn_fd(p->channel), POLLIN, 0};
+	int64_t left = timeout_ms;
 
-	for (;;) {
-		int64_t left;
-
-		while (take_result(p))
-			;
+	while (p->n_running > 0 && left > 0) {
+		vrrp_programs_wait(p, left < MS_PER_S ? (unsigned)left : MS_PER_S);
 		left = end - now_ms();
-		if (p->n_running == 0 || left <= 0)
-			return;
-		end_overdue(p);
-		(void)poll(&ready, 1, left < MS_PER_S ? (int)left : MS_PER_S);
 	}
+}
+
+struct event_base *vrrp_programs_base(const struct vrrp_programs *p)
+{
+	return p->base;
 }
 
 int vrrp_programs_start(
@@ -263,6 +274,7 @@ int vrrp_programs_start(
 
 	if (!p)
 		return -ENOMEM;
+	p->base = base;
 	p->channel = channel;
 	p->first_free = NONE;
 	p->readable = event_new(base, spawn_fd(channel), EV_READ | EV_PERSIST, on_readable, p);

@@ -37,6 +37,9 @@ int vrrp_programs_run(
 void vrrp_programs_cancel(struct vrrp_programs *p, uint64_t run) ON_CONTROL;
 /* Waits, without the loop, for results until nothing runs or the time is over. */
 void vrrp_programs_drain(struct vrrp_programs *p, unsigned timeout_ms) ON_CONTROL;
+/* The same, but for those of one time only, if there are any in time. */
+void vrrp_programs_wait(struct vrrp_programs *p, unsigned timeout_ms) ON_CONTROL;
+struct event_base *vrrp_programs_base(const struct vrrp_programs *p) ON_CONTROL;
 /* "exit 3: disk full", "killed after 5s", "not run: ...". VRRP_WORDS_LEN bytes hold any. */
 enum { VRRP_WORDS_LEN = 256 + 64 };
 void vrrp_programs_words(
@@ -48,12 +51,13 @@ void vrrp_programs_words(
 /* Queues the group's commands for its new state: notify_STATE, then notify once for the group and
  * once for each of its instances (arguments: type GROUP or INSTANCE, name, state MASTER BACKUP
  * FAULT STOP, priority). In order per group, one at a time; of states that passed while a command
- * ran only the last one is told (MASTER is never the one left out silently: what is left out is
- * logged). Each has 60 s. Environment: POISE_GROUP, POISE_STATE, POISE_PRIORITY, POISE_NODE. */
+ * ran only the last one is told, and it comes before the rest of those commands: what is left out
+ * is logged. Each has 60 s. Environment: POISE_GROUP, POISE_STATE, POISE_PRIORITY, POISE_NODE. */
 struct vrrp_notify;
 enum vrrp_notice { VRRP_TELL_MASTER, VRRP_TELL_BACKUP, VRRP_TELL_FAULT, VRRP_TELL_STOP };
 int vrrp_notify_start(const struct conf *conf, struct vrrp_programs *programs,
 	struct vrrp_notify **ret) ON_CONTROL;
+/* What runs is cancelled: drain first. NULL is fine. */
 void vrrp_notify_stop(struct vrrp_notify *n) ON_CONTROL;
 void vrrp_notify_tell(struct vrrp_notify *n, unsigned group, enum vrrp_notice notice,
 	unsigned priority) ON_CONTROL;

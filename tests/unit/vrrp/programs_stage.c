@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+enum { TURN_MS = 10 };
+
 int programs_set_up(void **state)
 {
 	struct programs_stage *s = calloc(1, sizeof(*s));
@@ -36,9 +38,9 @@ int programs_tear_down(void **state)
 	return 0;
 }
 
-static void turn(const struct programs_stage *s)
+static void turn(const struct programs_stage *s, unsigned ms)
 {
-	const struct timeval limit = {.tv_usec = 10000};
+	const struct timeval limit = {.tv_usec = ms * 1000};
 
 	(void)event_base_loopexit(s->base, &limit);
 	(void)event_base_loop(s->base, EVLOOP_ONCE);
@@ -50,7 +52,7 @@ void programs_await(const struct programs_stage *s, programs_claim *holds, const
 
 	while (!holds(arg)) {
 		assert_true(spawn_now_ms() < end);
-		turn(s);
+		turn(s, TURN_MS);
 	}
 }
 
@@ -59,5 +61,5 @@ void programs_turn_for(const struct programs_stage *s, unsigned ms)
 	const int64_t end = spawn_now_ms() + ms;
 
 	while (spawn_now_ms() < end)
-		turn(s);
+		turn(s, ms < TURN_MS ? ms : TURN_MS);
 }
