@@ -64,10 +64,18 @@ struct environment {
 
 static_assert(sizeof(struct environment) <= SPAWN_ENV_BYTES, "no room for the environment");
 
+/* Ended by NULL as the loader has made it; n == 0: there is none. */
+struct command {
+	const char *const *argv;
+	unsigned n;
+};
+
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void on_ended(void *arg, const struct spawn_result *result) ON_CONTROL;
 static void on_retry(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 static int run(struct group *g, const char *const *argv) ON_CONTROL;
+static int run_step(struct group *g, struct command c) ON_CONTROL;
+static bool put_off(struct group *g, int error) ON_CONTROL;
 static bool try_step(struct group *g) ON_CONTROL;
 static void go_on(struct group *g) ON_CONTROL;
 static void end_step(struct group *g) ON_CONTROL;
@@ -84,13 +92,7 @@ static const char *word_of(enum vrrp_notice notice)
 	return words[notice];
 }
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
-
-struct command {
-	const char *const *argv;
-	unsigned n;
-};
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static struct command command_of_state(const struct conf_vrrp_group *g, enum vrrp_notice notice)
 {
@@ -170,8 +172,7 @@ static int run_step(struct group *g, struct command c)
 	return run(g, argv);
 }
 
-/* ---- one after the other ----------------------------------------------------------------------
- */
+/* ---- one after the other -------------------------------------------------------------------- */
 
 static bool may_pass(int error)
 {
@@ -291,8 +292,7 @@ void vrrp_notify_tell(
 	go_on(g);
 }
 
-/* ---- all groups -------------------------------------------------------------------------------
- */
+/* ---- all groups ----------------------------------------------------------------------------- */
 
 bool vrrp_notify_is_idle(const struct vrrp_notify *n)
 {

@@ -45,8 +45,7 @@ enum { VRRP_WORDS_LEN = 256 + 64 };
 void vrrp_programs_words(
 	const struct spawn_result *result, uint32_t timeout_ms, char *buf, size_t size) ANY_THREAD;
 
-/* ---- notify.c: notify commands -----------------------------------------------------------------
- */
+/* ---- notify.c: notify commands -------------------------------------------------------------- */
 
 /* Queues the group's commands for its new state: notify_STATE, then notify once for the group and
  * once for each of its instances (arguments: type GROUP or INSTANCE, name, state MASTER BACKUP

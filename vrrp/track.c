@@ -45,8 +45,7 @@ static int start_kinds(struct vrrp_tracks *all, struct event_base *base,
 	struct vrrp_programs *programs) ON_CONTROL;
 static void explain_all(struct vrrp_tracks *all) ON_CONTROL;
 
-/* ---- what a track makes of its group ----------------------------------------------------------
- */
+/* ---- what a track makes of its group -------------------------------------------------------- */
 
 static bool has_weight(const struct vrrp_track *t)
 {
@@ -120,8 +119,7 @@ void vrrp_track_set(struct vrrp_track *t, bool is_up, const char *why)
 		t->all->changed(t->all->arg, t->group);
 }
 
-/* ---- what the engine tells --------------------------------------------------------------------
- */
+/* ---- what the engine tells ------------------------------------------------------------------ */
 
 void vrrp_tracks_set_link(struct vrrp_tracks *all, unsigned interface, bool is_up)
 {
@@ -175,8 +173,7 @@ void vrrp_tracks_set_service(struct vrrp_tracks *all, unsigned service, bool is_
 	}
 }
 
-/* ---- what is asked ----------------------------------------------------------------------------
- */
+/* ---- what is asked -------------------------------------------------------------------------- */
 
 int vrrp_tracks_adjustment(const struct vrrp_tracks *all, unsigned group)
 {
@@ -217,8 +214,7 @@ void vrrp_tracks_read(const struct vrrp_tracks *all, unsigned group, unsigned tr
 		.why = t->why};
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------
- */
+/* ---- beginning and end ---------------------------------------------------------------------- */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {

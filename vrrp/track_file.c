@@ -42,8 +42,7 @@ static void look(struct file *f) ON_CONTROL;
 static void look_at_named(struct vrrp_track_files *all, const struct inotify_event *e) ON_CONTROL;
 static void on_readable(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 /* The first bytes of a file that is one, ended by NUL; "": of anything else, which is there, too.
  * -errno. */
@@ -92,8 +91,7 @@ static void look(struct file *f)
 		vrrp_track_set(f->track, true, "");
 }
 
-/* ---- folders ----------------------------------------------------------------------------------
- */
+/* ---- folders -------------------------------------------------------------------------------- */
 
 static bool is_used(const struct vrrp_track_files *all, int watch)
 {
@@ -165,8 +163,7 @@ void vrrp_track_files_look(struct vrrp_track_files *all)
 	}
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------
- */
+/* ---- beginning and end ---------------------------------------------------------------------- */
 
 int vrrp_track_files_start(const struct vrrp_track_set *set, struct vrrp_track_files **ret)
 {

@@ -39,8 +39,7 @@ static void end_search(struct vrrp_track_processes *all) ON_CONTROL;
 static void search(struct vrrp_track_processes *all) ON_CONTROL;
 static void on_more(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -81,8 +80,7 @@ static void tell(struct vrrp_track_processes *all)
 	}
 }
 
-/* ---- one process ------------------------------------------------------------------------------
- */
+/* ---- one process ---------------------------------------------------------------------------- */
 
 /* The beginning of a file of the process, ended by NUL; false: it is gone. */
 static bool read_of(int pid, const char *file, char *buf, size_t size)
@@ -139,8 +137,7 @@ static bool is_still(const struct name *name)
 	       strcmp(read_program(name->pid, program, sizeof(program)), name->text) == 0;
 }
 
-/* ---- the search -------------------------------------------------------------------------------
- */
+/* ---- the search ----------------------------------------------------------------------------- */
 
 static void note(struct name *name, int pid)
 {
@@ -213,8 +210,7 @@ void vrrp_track_processes_look(struct vrrp_track_processes *all)
 		search(all);
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------
- */
+/* ---- beginning and end ---------------------------------------------------------------------- */
 
 int vrrp_track_processes_start(const struct vrrp_track_set *set, struct vrrp_track_processes **ret)
 {

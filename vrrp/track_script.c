@@ -47,7 +47,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 static void on_ended(void *arg, const struct spawn_result *result) ON_CONTROL;
 static int run(struct script *s) ON_CONTROL;
 static void judge(struct script *s, bool is_ok, const char *why) ON_CONTROL;
-static void note_dead(struct script *s) ON_CONTROL;
+static void note_dead(struct vrrp_track_scripts *all) ON_CONTROL;
 static void note_not_run(struct script *s, int error) ON_CONTROL;
 
 static void wait_for(struct script *s, uint32_t ms)
@@ -71,13 +71,16 @@ static int run(struct script *s)
 	return vrrp_programs_run(s->all->programs, &program, &s->run);
 }
 
-static void note_dead(struct script *s)
+/* Told once, of all of them. */
+static void note_dead(struct vrrp_track_scripts *all)
 {
-	vrrp_track_explain(s->track, "not run: the spawner has died");
-	if (!s->all->is_dead)
-		log_error("vrrp: the spawner has died: tracks of scripts stay as they are until "
-			  "poised is started again");
-	s->all->is_dead = true;
+	if (all->is_dead)
+		return;
+	all->is_dead = true;
+	log_error("vrrp: the spawner has died: tracks of scripts stay as they are until poised is "
+		  "started again");
+	for (unsigned i = 0; i < all->n; i++)
+		vrrp_track_explain(all->scripts[i].track, "not run: the spawner has died");
 }
 
 static void note_not_run(struct script *s, int error)
@@ -97,7 +100,7 @@ static void note_not_run(struct script *s, int error)
 		vrrp_track_explain(s->track, why);
 		break;
 	case EPIPE:
-		note_dead(s);
+		note_dead(s->all);
 		break;
 	default:
 		judge(s, false, why);

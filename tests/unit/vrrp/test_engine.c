@@ -88,8 +88,7 @@ static void a_killed_node_is_silent_before_another_answers(void **state)
 	world_free(w);
 }
 
-/* ---- preempting --------------------------------------------------------------------------------
- */
+/* ---- preempting ----------------------------------------------------------------------------- */
 
 static void a_better_node_comes_back_and_takes_over(void **state)
 {
@@ -221,8 +220,7 @@ static void a_healed_partition_has_two_masters_for_an_interval_at_most(void **st
 	world_free(w);
 }
 
-/* ---- standing still ---------------------------------------------------------------------------
- */
+/* ---- standing still ------------------------------------------------------------------------- */
 
 static void a_master_that_stood_still_steps_down_before_it_answers(void **state)
 {
@@ -272,8 +270,7 @@ static void a_backup_that_stood_still_takes_nothing_from_a_living_master(void **
 	world_free(w);
 }
 
-/* ---- faults -------------------------------------------------------------------------------------
- */
+/* ---- faults --------------------------------------------------------------------------------- */
 
 static void a_node_that_cannot_forward_holds_nothing(void **state)
 {
@@ -321,8 +318,7 @@ static void a_lower_priority_by_a_track_hands_over(void **state)
 	world_free(w);
 }
 
-/* ---- everything at random -----------------------------------------------------------------------
- */
+/* ---- everything at random ------------------------------------------------------------------- */
 
 /* A node that could hold the addresses now. */
 static bool is_healthy(const struct world_node *node)

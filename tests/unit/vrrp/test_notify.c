@@ -115,8 +115,7 @@ static bool has_started(const void *arg)
 		((const struct notify_stage *)arg)->stage->spawn, "started", text, sizeof(text));
 }
 
-/* ---- what is told -----------------------------------------------------------------------------
- */
+/* ---- what is told --------------------------------------------------------------------------- */
 
 static void each_state_has_its_command(void **state)
 {
@@ -193,8 +192,7 @@ static void a_command_that_fails_does_not_stop_the_others(void **state)
 	assert_true(vrrp_notify_is_idle(s->notify));
 }
 
-/* ---- in which order ---------------------------------------------------------------------------
- */
+/* ---- in which order ------------------------------------------------------------------------- */
 
 /* Until a file "go" is there. */
 static const char waits_and_writes_line[] =
@@ -249,8 +247,7 @@ static void groups_do_not_wait_for_each_other(void **state)
 	await_idle(s);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------
- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void draining_tells_the_whole_row_without_the_loop(void **state)
 {
@@ -283,8 +280,7 @@ static void draining_ends_and_stopping_kills(void **state)
 	spawn_assert_goes(pid);
 }
 
-/* ---- a spawner in trouble ---------------------------------------------------------------------
- */
+/* ---- a spawner in trouble ------------------------------------------------------------------- */
 
 /* Fills the spawner's channel; what is run is cancelled at the end. */
 static void fill_spawner(const struct notify_stage *s)

@@ -100,8 +100,7 @@ static struct vrrp_track_status read_track(const struct world *w, unsigned group
 	return status;
 }
 
-/* ---- weights ----------------------------------------------------------------------------------
- */
+/* ---- weights -------------------------------------------------------------------------------- */
 
 static void weight_and_reverse_decide_what_a_state_means(void **state)
 {
@@ -208,8 +207,7 @@ static void the_first_fault_is_told(void **state)
 	assert_null(vrrp_tracks_fault(w->tracks, 0));
 }
 
-/* ---- who is told ------------------------------------------------------------------------------
- */
+/* ---- who is told ---------------------------------------------------------------------------- */
 
 static void only_changes_are_told_and_only_to_their_group(void **state)
 {
@@ -245,8 +243,7 @@ static void a_group_without_tracks_is_known(void **state)
 	assert_int_equal(w->n_changes[0], 0);
 }
 
-/* ---- services and pools -----------------------------------------------------------------------
- */
+/* ---- services and pools --------------------------------------------------------------------- */
 
 static void a_service_counts_by_its_quorum(void **state)
 {

@@ -15,8 +15,7 @@
 
 #include <cmocka.h>
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static void the_first_word_of_a_file_says_whether_it_is_up(void **state)
 {
@@ -179,8 +178,7 @@ static void a_link_that_appears_is_seen_in_a_second(void **state)
 	tracks_await_up(s, 0);
 }
 
-/* ---- processes --------------------------------------------------------------------------------
- */
+/* ---- processes ------------------------------------------------------------------------------ */
 
 /* A process that goes by a name until it is told to end, or its parent ends. */
 static pid_t start_named(const char *comm)

@@ -75,8 +75,7 @@ static void what_is_not_a_program_is_down(void **state)
 		vrrp_tracks_fault(s->tracks, 0), "track it: not run: No such file or directory");
 }
 
-/* ---- before the first result ------------------------------------------------------------------
- */
+/* ---- before the first result ---------------------------------------------------------------- */
 
 static void a_script_begins_as_configured(void **state)
 {
@@ -119,8 +118,7 @@ static void the_first_result_decides_at_once(void **state)
 	tracks_await_down(s, 0);
 }
 
-/* ---- rise and fall ----------------------------------------------------------------------------
- */
+/* ---- rise and fall -------------------------------------------------------------------------- */
 
 static void it_takes_results_in_a_row_to_change(void **state)
 {
@@ -166,8 +164,7 @@ static void results_not_in_a_row_change_nothing(void **state)
 	assert_true(tracks_status(s, 0).is_up);
 }
 
-/* ---- runs -------------------------------------------------------------------------------------
- */
+/* ---- runs ----------------------------------------------------------------------------------- */
 
 static void a_script_never_runs_twice_at_a_time(void **state)
 {
@@ -206,8 +203,7 @@ static void stopping_kills_a_script(void **state)
 	spawn_assert_goes(pid);
 }
 
-/* ---- a spawner in trouble ---------------------------------------------------------------------
- */
+/* ---- a spawner in trouble ------------------------------------------------------------------- */
 
 static void no_room_in_the_spawner_is_no_verdict(void **state)
 {

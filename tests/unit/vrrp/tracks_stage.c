@@ -113,8 +113,7 @@ struct vrrp_track_status tracks_status(const struct tracks_stage *s, unsigned tr
 	return status;
 }
 
-/* ---- claims -----------------------------------------------------------------------------------
- */
+/* ---- claims --------------------------------------------------------------------------------- */
 
 struct claim {
 	const struct tracks_stage *stage;

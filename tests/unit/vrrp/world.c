@@ -46,8 +46,7 @@ int64_t world_now_us(void)
 	return stage()->now_us;
 }
 
-/* ---- sockets ----------------------------------------------------------------------------------
- */
+/* ---- sockets -------------------------------------------------------------------------------- */
 
 int vrrp_socket_open(const struct conf_vrrp_instance *instance, int ifindex,
 	const struct addr *source, struct vrrp_socket *ret)
@@ -268,8 +267,7 @@ void vrrp_notify_drain(struct vrrp_notify *n, unsigned timeout_ms)
 	(void)timeout_ms;
 }
 
-/* ---- what the engine asks for -------------------------------------------------------------------
- */
+/* ---- what the engine asks for --------------------------------------------------------------- */
 
 static int take(void *arg, unsigned group, unsigned life_ms)
 {
@@ -316,8 +314,7 @@ static void on_event(void *arg, const struct vrrp_event *event)
 			event->why);
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void make_node(struct world *w, unsigned i, unsigned priority, uint32_t advert_ms)
 {
@@ -441,8 +438,7 @@ bool world_answers(const struct world_node *node)
 	return node->is_holding && node->has_link && node->lease_until_us > stage()->now_us;
 }
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 static int64_t next_of(const struct world_node *node)
 {
