@@ -20,6 +20,7 @@
 enum {
 	TURN_BUDGET_US = 1000,
 	TICK_US = 1000,               // how often the data plane is asked
+	SLEEP_SECONDS = 1,            // of jobs that have nothing to say
 	RESUME_SECONDS = 1,           // pause after running out of descriptors
 	READ_ONLY_SOCKET_MODE = 0666, // it can only show, and exists only where it was asked for
 };
@@ -119,6 +120,43 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	plan_turn(server);
 }
 
+/* Idle clients without a job, and those that do not read, go back to sleep. */
+static void on_news(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
+static void on_news(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_admin_server *server = arg;
+	struct ctl_client *c, *next;
+
+	(void)fd;
+	(void)what;
+	server->has_news = false;
+	for (c = TAILQ_FIRST(&server->idle); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->job)
+			move_client(c, CTL_CLIENT_IN_READY);
+	}
+	plan_turn(server);
+}
+
+void ctl_admin_sleep(struct ctl_admin_server *server)
+{
+	const struct timeval later = {.tv_sec = SLEEP_SECONDS};
+
+	if (!evtimer_pending(server->news, NULL))
+		(void)evtimer_add(server->news, &later);
+}
+
+void ctl_admin_tell(const struct ctl *ctl)
+{
+	const struct timeval at_once = {0, 0};
+	struct ctl_admin_server *server = ctl->admin;
+
+	if (!server || server->has_news)
+		return;
+	server->has_news = true;
+	(void)evtimer_add(server->news, &at_once);
+}
+
 /* ---- listeners ------------------------------------------------------------------------------- */
 
 static void turn_away(int fd)
@@ -214,6 +252,7 @@ static struct ctl_admin_server *new_server(struct ctl *ctl)
 	if (!server)
 		return NULL;
 	server->shared.ctl = ctl;
+	server->shared.follow_beat_ms = API_FOLLOW_BEAT_SECONDS * 1000;
 	for (unsigned i = 0; i < CTL_ADMIN_N_SOCKETS; i++)
 		server->listeners[i].socket.fd = -1;
 	TAILQ_INIT(&server->ready);
@@ -221,6 +260,7 @@ static struct ctl_admin_server *new_server(struct ctl *ctl)
 	TAILQ_INIT(&server->idle);
 	server->turn = evtimer_new(ctl->base, on_turn, server);
 	server->tick = evtimer_new(ctl->base, on_tick, server);
+	server->news = evtimer_new(ctl->base, on_news, server);
 	return server;
 }
 
@@ -236,7 +276,7 @@ int ctl_admin_start(struct ctl *ctl)
 	if (!server)
 		return -ENOMEM;
 	ctl->admin = server;
-	r = server->turn && server->tick ? 0 : -ENOMEM;
+	r = server->turn && server->tick && server->news ? 0 : -ENOMEM;
 	if (r == 0)
 		r = start_listener(server, CTL_ADMIN_CHANGES, conf->socket, conf->mode);
 	if (r == 0 && conf->read_only_socket)
@@ -263,6 +303,8 @@ void ctl_admin_stop(struct ctl *ctl)
 		event_free(server->turn);
 	if (server->tick)
 		event_free(server->tick);
+	if (server->news)
+		event_free(server->news);
 	free(server);
 	ctl->admin = NULL;
 }

@@ -51,10 +51,17 @@ struct ctl_admin_server {
 	struct ctl_client_queue idle;    // wait for their peer
 	struct event *turn;              // works through `ready`
 	struct event *tick;              // moves `waiting` to `ready`
+	struct event *news;              // moves those whose job sleeps to `ready`
+	bool has_news;                   // `news` comes at once
 };
 
 /* Puts the client where its turn will come; may be called at any time. */
 void ctl_admin_wake(struct ctl_client *client) ON_CONTROL;
+
+/* A client's job sleeps. */
+void ctl_admin_sleep(struct ctl_admin_server *server) ON_CONTROL;
+/* There is something new for jobs that sleep. Without an admin server nobody is told. */
+void ctl_admin_tell(const struct ctl *ctl) ON_CONTROL;
 
 /* ---- admin_client.c ------------------------------------------------------------------------- */
 

@@ -3,7 +3,8 @@
  * A request is read when the answer before it has been made, and an answer is made only as fast
  * as the client reads it. So a client holds at most one line, one job and OUT_HIGH bytes of
  * output, whatever it sends and however slowly it reads; only the answer to a change is made
- * at once, since the change must not wait for a reader.
+ * at once, since the change must not wait for a reader. An answer without an end sleeps while it
+ * has nothing to say, and is not cut off when nobody reads it: it makes nothing meanwhile.
  *
  * Reading is switched off while there is anything else to do for the client. (libevent's own
  * high watermark for input is not used: above it libevent 2.1 calls back without end.) */
@@ -68,6 +69,8 @@ static void on_event(struct bufferevent *stream, short what, void *arg)
 		on_silence(c);
 	else if ((what & BEV_EVENT_EOF) && is_reading)
 		c->has_ended = true; // may still read: `echo '{...}' | socat - UNIX:...`
+	else if ((what & BEV_EVENT_TIMEOUT) && c->job && c->job->is_endless)
+		(void)bufferevent_enable(c->stream, EV_WRITE);
 	else
 		cut(c);
 	ctl_admin_wake(c);
@@ -220,6 +223,10 @@ static enum ctl_client_turn run_job(struct ctl_client *c, struct evbuffer *out)
 		return CTL_CLIENT_READY;
 	if (turn == CTL_JOB_WAIT)
 		return CTL_CLIENT_WAIT;
+	if (turn == CTL_JOB_SLEEP) {
+		ctl_admin_sleep(c->listener->server);
+		return CTL_CLIENT_IDLE;
+	}
 	ctl_job_free(c->job);
 	c->job = NULL;
 	if (turn == CTL_JOB_FAILED || evbuffer_add(out, "\n", 1) < 0)

@@ -4,6 +4,7 @@
  *
  * Both ways one JSON object a line (UTF-8, no newline inside, ended by '\n'). Several requests
  * may be sent one after the other; each is answered in turn, in the order of asking.
+ * Only `show events` that follows has no end: one answer after the other, each a line.
  *
  *   request   {"cmd": "show services", "args": {"service": "imaps"}, "format": "json"}
  *   answer    {"schema": 1, "time": "2026-05-16T09:14:02.113Z", "services": [...]}
@@ -23,7 +24,9 @@ enum {
 	API_IDLE_SECONDS = 60,         // a client that asks nothing for so long is closed
 	API_DEFAULT_LIMIT = 1000,      // connections that are listed unless told otherwise
 	API_MAX_LIMIT = 65536,
-	API_MAX_MESSAGE = 512, // bytes of an error's message, with the final NUL
+	API_MAX_FOLLOWERS = 16,      // of events, of each socket
+	API_FOLLOW_BEAT_SECONDS = 5, // between two lines to one of them, at most
+	API_MAX_MESSAGE = 512,       // bytes of an error's message, with the final NUL
 };
 
 #define API_DEFAULT_SOCKET "/run/poise/poise.sock"
@@ -43,6 +46,7 @@ enum {
 #define API_SHOW_ERRORS "show errors"
 #define API_SHOW_HEALTH "show health" // fail: bool, only those that are down
 #define API_SHOW_VRRP "show vrrp"     // group: string
+#define API_SHOW_EVENTS "show events" // follow: bool, since_seconds: integer, limit: as below
 #define API_SET_SERVER "set server"   // see below
 #define API_SET_VRRP "set vrrp"       // see below
 #define API_CHECK_RUN "check run"     // target: string, required; verbose: bool, with the dialogue

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "control/admin.h"
+#include "control/events.h"
 #include "control/failover.h"
 #include "control/loop.h"
 #include "control/maintenance.h"
@@ -173,6 +174,7 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
 	ctl_watchdog_look(ctl);
 	ctl_failover_look(ctl);
 	ctl_ownership_try(ctl);
+	ctl_events_look(ctl, ctl_monotonic_ms());
 	dp_reap(ctl->dp);
 }
 
@@ -353,6 +355,7 @@ static void stop(struct ctl *ctl)
 	spawner_stop(ctl->hooks);
 	dp_stop(ctl->dp);
 	nl_close(ctl->nl);
+	ctl_events_stop(ctl);
 	ctl_free_model(ctl);
 	if (ctl->base)
 		event_base_free(ctl->base);
@@ -408,7 +411,12 @@ static void end_turn(struct ctl *ctl)
 static void run(struct ctl *ctl)
 {
 	raise_priority(ctl);
-	log_info("poised: running: node=%s workers=%u services=%u servers=%u", ctl->conf->node,
+	ctl_event(ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_START,
+			.level = LOG_LEVEL_INFO,
+			.object = ctl->conf->node,
+			.after = "running"},
+		"poised: running: node=%s workers=%u services=%u servers=%u", ctl->conf->node,
 		ctl->conf->cpu.n_workers, ctl->n_services, ctl->n_servers);
 	while (!ctl->loop->must_stop && event_base_loop(ctl->base, EVLOOP_ONCE) == 0)
 		end_turn(ctl);
@@ -427,7 +435,9 @@ static int start_all(struct ctl *ctl, struct diag *diag)
 	ctl->base = event_base_new();
 	if (!ctl->base)
 		return -ENOMEM;
-	r = ctl_build_model(ctl);
+	r = ctl_events_start(ctl);
+	if (r == 0)
+		r = ctl_build_model(ctl);
 	return r < 0 ? r : start(ctl, diag);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/thread.h"
 #include "conf/model.h"
+#include "control/event_limit.h"
 #include "control/holdings.h"
 #include "control/pulse.h"
 #include "control/quorum.h"
@@ -20,6 +21,7 @@
  * ctl_routes_apply() -> dp_set_*() -> dp_publish() at the end of the loop's turn. */
 
 struct ctl_checks;
+struct ctl_events;
 struct ctl_maintenance;
 struct ctl_quorum_runner;
 struct event_base;
@@ -42,6 +44,7 @@ struct ctl_server {
 	int check_weight;      // that its check gave last; else HC_NO_WEIGHT
 	struct hc_report last; // last.at_ms 0: no result yet
 	int64_t since_ms;      // CLOCK_REALTIME of the last change of `health`, or of the start
+	struct ctl_event_limit log_limit; // of verdicts
 };
 
 /* One half: (service, family, protocol). Its position in ctl.services is its id. */
@@ -52,6 +55,10 @@ struct ctl_service {
 	unsigned first_server;
 	unsigned n_servers;
 	struct ctl_quorum quorum;
+	struct ctl_event_limit log_limit; // of its servers and its quorum
+	/* Whether the last change of its servers left one with a weight above 0; `had_server`:
+	 * there was one at some time. */
+	bool has_server, had_server;
 };
 
 struct ctl {
@@ -67,6 +74,7 @@ struct ctl {
 	struct ctl_maintenance *maintenance; // maintenance.c's own; NULL: no directory
 	struct ctl_loop *loop;               // control.c's own: events and timers
 	struct ctl_admin_server *admin;      // admin.c's own
+	struct ctl_events *events;           // events.c's own
 	struct ctl_service *services;
 	unsigned n_services;
 	struct ctl_server *servers;

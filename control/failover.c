@@ -5,8 +5,8 @@
  * node that cannot holds no address. */
 #include "control/failover.h"
 
-#include "base/log.h"
 #include "base/spawn.h"
+#include "control/events.h"
 #include "control/loop.h"
 #include "control/netlink.h"
 #include "vrrp/vrrp.h"
@@ -49,15 +49,7 @@ static void leave(void *arg, unsigned group)
 
 static void on_event(void *arg, const struct vrrp_event *event)
 {
-	const struct ctl *ctl = arg;
-	const char *group = ctl->conf->vrrp.groups[event->group].name;
-
-	if (event->before == event->state)
-		log_notice(
-			"vrrp %s: %s state=%s", group, event->why, vrrp_state_name(event->state));
-	else
-		log_notice("vrrp %s: %s -> %s: %s", group, vrrp_state_name(event->before),
-			vrrp_state_name(event->state), event->why);
+	ctl_event_vrrp(arg, event);
 }
 
 /* ---- what the engine is told

@@ -33,11 +33,14 @@ struct ctl_peer {
 struct ctl_shared {
 	struct ctl *ctl;
 	unsigned n_connection_lists[2]; // answers that hold a copy of connections, by may_change
+	unsigned n_followers[2];        // of events, likewise
+	int64_t follow_beat_ms;         // between two lines to one of them, at most
 };
 
 enum ctl_job_turn {
 	CTL_JOB_MORE,  // call again when there is room and time
 	CTL_JOB_WAIT,  // waits for a worker; call again in a millisecond
+	CTL_JOB_SLEEP, // has nothing to say until ctl_admin_tell(), or for a second
 	CTL_JOB_DONE,  // the answer is complete, but for its newline
 	CTL_JOB_FAILED // no more memory: the answer breaks off
 };
@@ -49,6 +52,9 @@ struct ctl_job {
 	/* A change that has begun is carried through, even when its client has gone or does not
 	 * read. */
 	bool must_finish;
+	/* It has no end, and makes nothing for whoever does not read: a silent reader is waited
+	 * for. */
+	bool is_endless;
 };
 
 /* A call of a command: arguments checked for their types by request.c. `args` may be NULL, and

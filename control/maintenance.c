@@ -11,6 +11,7 @@
 #include "control/maintenance.h"
 
 #include "base/log.h"
+#include "control/events.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -141,7 +142,14 @@ static void apply(struct ctl *ctl, struct name *name)
 	const struct ctl_maintenance *m = ctl->maintenance;
 
 	name->is_held = name->is_seen;
-	log_notice("server %s: %s: file=%s/%s", name->text,
+	ctl_event(ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_MAINTENANCE,
+			.level = LOG_LEVEL_NOTICE,
+			.object = name->text,
+			.before = name->is_held ? "free" : "held",
+			.after = name->is_held ? "held" : "free",
+			.cause = "file"},
+		"server %s: %s: file=%s/%s", name->text,
 		name->is_held ? "taken out by a file" : "back: its file is gone", m->path,
 		name->text);
 	for (unsigned i = 0; i < ctl->n_servers; i++)

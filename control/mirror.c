@@ -9,6 +9,7 @@
 
 #include "base/builder.h"
 #include "base/log.h"
+#include "control/events.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -156,6 +157,7 @@ static void set_ports(struct ctl *ctl)
 		states[i].mtu = mtu_of(ctl, i);
 		states[i].is_up = link->is_up && !is_lost(ctl, i);
 		dp_set_port(ctl->dp, i, &states[i]);
+		ctl_event_link(ctl, i, states[i].is_up);
 	}
 }
 
@@ -168,8 +170,14 @@ static void look_for_lost_links(struct ctl *ctl)
 			continue;
 		ctl->loop->ports[i] = -1;
 		ctl->loop->changes |= NL_CHANGED_ROUTES;
-		log_error("interfaces.%s: %s is gone, and is not served any more: restart poised "
-			  "when it is back",
+		ctl_event(ctl,
+			&(struct ctl_event_def){.kind = CTL_EVENT_PORT,
+				.level = LOG_LEVEL_ERROR,
+				.object = interface->name,
+				.after = "gone",
+				.cause = "link"},
+			"interfaces.%s: %s is gone, and is not served any more: restart poised "
+			"when it is back",
 			interface->name, dp_port_device(ctl->dp, i));
 	}
 }

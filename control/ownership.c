@@ -8,6 +8,7 @@
 
 #include "base/diag.h"
 #include "base/log.h"
+#include "control/events.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -125,6 +126,14 @@ bool ctl_ownership_has_all_verdicts(const struct ctl *ctl)
 
 /* ---- one owner ------------------------------------------------------------------------------- */
 
+/* The group's; NULL of what no group has. */
+static const char *owner_name(const struct ctl *ctl, unsigned owner)
+{
+	return owner >= CTL_OWNER_OF_GROUPS
+		       ? ctl->conf->vrrp.groups[owner - CTL_OWNER_OF_GROUPS].name
+		       : NULL;
+}
+
 int ctl_ownership_take(struct ctl *ctl, unsigned owner, unsigned life_ms)
 {
 	const struct place place = here(ctl);
@@ -144,7 +153,14 @@ void ctl_ownership_renew(struct ctl *ctl, unsigned owner, unsigned life_ms)
 	if (before_ms == 0 || now_ms - before_ms <= life_ms)
 		return;
 	ctl->lapses++;
-	log_warn("vips: were silent: the lease was renewed late: for_ms=%lld lapses=%llu",
+	ctl_event(ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_LEASE,
+			.level = LOG_LEVEL_WARN,
+			.object = owner_name(ctl, owner),
+			.before = "lapsed",
+			.after = "renewed",
+			.cause = "late"},
+		"vips: were silent: the lease was renewed late: for_ms=%lld lapses=%llu",
 		(long long)(now_ms - before_ms) - life_ms, (unsigned long long)ctl->lapses);
 }
 
@@ -177,7 +193,12 @@ void ctl_ownership_try(struct ctl *ctl)
 	if (!ctl_ownership_has_all_verdicts(ctl))
 		log_warn("vips: taken although checks are still without a first verdict");
 	(void)ctl_ownership_take(ctl, CTL_OWNER_ALWAYS, DP_LEASE_LIFE_MS); // told
-	log_notice("vips: now answering n=%u", n);
+	ctl_event(ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_VIPS,
+			.level = LOG_LEVEL_NOTICE,
+			.before = "silent",
+			.after = "answering"},
+		"vips: now answering n=%u", n);
 }
 
 void ctl_ownership_renew_always(struct ctl *ctl)
@@ -191,7 +212,12 @@ void ctl_ownership_leave_always(struct ctl *ctl)
 	if (!ctl->is_held[CTL_OWNER_ALWAYS])
 		return;
 	ctl_ownership_leave(ctl, CTL_OWNER_ALWAYS);
-	log_notice("vips: no longer answering");
+	ctl_event(ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_VIPS,
+			.level = LOG_LEVEL_NOTICE,
+			.before = "answering",
+			.after = "silent"},
+		"vips: no longer answering");
 }
 
 void ctl_ownership_restore(struct ctl *ctl)

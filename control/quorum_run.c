@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/spawn.h"
+#include "control/events.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -298,14 +299,24 @@ static bool is_used(const struct conf_pool *pool)
 	       pool->n_quorum_down > 0;
 }
 
-static void log_state(const struct ctl_service *half, enum ctl_quorum_state before)
+static void tell_state(
+	struct ctl *ctl, struct ctl_service *half, enum ctl_quorum_state before) ON_CONTROL;
+static void tell_state(struct ctl *ctl, struct ctl_service *half, enum ctl_quorum_state before)
 {
 	const struct ctl_quorum *q = &half->quorum;
 	const bool is_up = q->state == CTL_QUORUM_UP;
 	const char *lost = before == CTL_QUORUM_UP ? "lost" : "not reached";
 
 	if (is_used(half->conf->pool))
-		log_line(is_up ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARN,
+		ctl_event(ctl,
+			&(struct ctl_event_def){.kind = CTL_EVENT_QUORUM,
+				.level = is_up ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARN,
+				.object = half->conf->name,
+				.before = ctl_quorum_state_name(before),
+				.after = ctl_quorum_state_name(q->state),
+				.cause = "servers",
+				.half = half,
+				.limit = &half->log_limit},
 			"service %s: quorum %s: weight=%llu quorum=%u family=%d protocol=%s",
 			half->conf->name, is_up ? "reached" : lost, (unsigned long long)q->weight,
 			half->conf->pool->quorum, family_number(half), protocol_name(half));
@@ -331,7 +342,7 @@ void ctl_quorum_update(struct ctl *ctl, unsigned service)
 	before = q->state;
 	q->state = state;
 	q->n_refused = 0; // another command
-	log_state(half, before);
+	tell_state(ctl, half, before);
 	run_next(ctl, service);
 }
 

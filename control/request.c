@@ -40,6 +40,8 @@ static const struct command commands[] = {
 	{API_SHOW_ERRORS, false, ctl_show_errors_open, {{0}}},
 	{API_SHOW_HEALTH, false, ctl_show_health_open, {{"fail", ARG_BOOL}}},
 	{API_SHOW_VRRP, false, ctl_show_vrrp_open, {{"group", ARG_TEXT}}},
+	{API_SHOW_EVENTS, false, ctl_show_events_open,
+		{{"follow", ARG_BOOL}, {"since_seconds", ARG_INTEGER}, {"limit", ARG_INTEGER}}},
 	// it sends packets: not for everybody
 	{API_CHECK_RUN, true, ctl_check_run_open, {{"target", ARG_TEXT}, {"verbose", ARG_BOOL}}},
 	{API_SET_SERVER, true, ctl_set_server_open,

@@ -5,7 +5,7 @@
  * is never left half done. What changes lives in the model only; a restart forgets it. */
 #include "control/show.h"
 
-#include "base/log.h"
+#include "control/events.h"
 #include "control/target.h"
 
 #include <errno.h>
@@ -169,24 +169,41 @@ struct values {
 	char after[16];
 };
 
-static void log_change(
+static void tell_change(const struct set_job *j, const struct ctl_group *group,
+	const struct values *values) ON_CONTROL;
+static void tell_change(
 	const struct set_job *j, const struct ctl_group *group, const struct values *values)
 {
-	char command[COMMAND_LEN];
+	const char *field = j->change.kind == SET_STATE ? "state" : "weight";
+	char command[COMMAND_LEN], name[CTL_EVENT_OBJECT_LEN];
 
-	log_notice("%s/%s: %s %s -> %s: by command: uid=%u pid=%d command=\"%s\"",
-		group->service->name, group->server->name,
-		j->change.kind == SET_STATE ? "state" : "weight", values->before, values->after,
-		(unsigned)j->peer.uid, (int)j->peer.pid, command_text(j, command, sizeof(command)));
+	(void)snprintf(name, sizeof(name), "%s/%s", group->service->name, group->server->name);
+	ctl_event(j->list.ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_COMMAND,
+			.level = LOG_LEVEL_NOTICE,
+			.object = name,
+			.before = values->before,
+			.after = values->after,
+			.cause = "command",
+			.peer = &j->peer},
+		"%s: %s %s -> %s: by command: uid=%u pid=%d command=\"%s\"", name, field,
+		values->before, values->after, (unsigned)j->peer.uid, (int)j->peer.pid,
+		command_text(j, command, sizeof(command)));
 }
 
-static void log_end(const struct set_job *j)
+static void tell_end(const struct set_job *j) ON_CONTROL;
+static void tell_end(const struct set_job *j)
 {
 	char command[COMMAND_LEN];
 
 	if (j->n_changed > MAX_LOGGED)
-		log_notice("admin: %u servers changed: the first %d are above: uid=%u pid=%d "
-			   "command=\"%s\"",
+		ctl_event(j->list.ctl,
+			&(struct ctl_event_def){.kind = CTL_EVENT_COMMAND,
+				.level = LOG_LEVEL_NOTICE,
+				.cause = "command",
+				.peer = &j->peer},
+			"admin: %u servers changed: the first %d are above: uid=%u pid=%d "
+			"command=\"%s\"",
 			j->n_changed, MAX_LOGGED, (unsigned)j->peer.uid, (int)j->peer.pid,
 			command_text(j, command, sizeof(command)));
 }
@@ -285,7 +302,7 @@ static int next_change(struct ctl_list *list, json_t **ret_item)
 	json_t *item;
 
 	if (!ctl_target_next(list->ctl, &j->target, &j->cursor, &group)) {
-		log_end(j);
+		tell_end(j);
 		return 0;
 	}
 	item = change_object(j, &group);
@@ -295,7 +312,7 @@ static int next_change(struct ctl_list *list, json_t **ret_item)
 	read_value(j, group.ids[0], values.after, sizeof(values.after));
 
 	if (is_changed && !j->is_dry_run && j->n_changed++ < MAX_LOGGED)
-		log_change(j, &group, &values);
+		tell_change(j, &group, &values);
 	*ret_item = item ? item : json_null();
 	return 1;
 }

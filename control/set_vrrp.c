@@ -4,12 +4,12 @@
  * change is made when the job is opened. A restart forgets it. */
 #include "control/show.h"
 
-#include "base/log.h"
+#include "control/events.h"
 #include "control/target.h"
 #include "vrrp/vrrp.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MIN_PRIORITY = 1, MAX_PRIORITY = 254, OWNER_PRIORITY = 255 };
@@ -99,19 +99,33 @@ static int check_group(struct set_vrrp_job *j, struct ctl_error *err)
 
 /* ---- the change ------------------------------------------------------------------------------ */
 
-static void log_change(const struct set_vrrp_job *j, const struct ctl_peer *peer)
+static void tell_change(const struct set_vrrp_job *j, const struct ctl_peer *peer) ON_CONTROL;
+static void tell_change(const struct set_vrrp_job *j, const struct ctl_peer *peer)
 {
 	const char *name = conf_of(j)->name;
+	char before[CTL_EVENT_VALUE_LEN], after[CTL_EVENT_VALUE_LEN];
+	struct ctl_event_def def = {.kind = CTL_EVENT_COMMAND,
+		.level = LOG_LEVEL_NOTICE,
+		.object = name,
+		.cause = "command",
+		.peer = peer};
 
-	if (j->is_release)
-		log_notice("vrrp %s: released: by command: uid=%u pid=%d "
-			   "command=\"set vrrp %s release\"",
+	if (j->is_release) {
+		def.after = "released";
+		ctl_event(j->list.ctl, &def,
+			"vrrp %s: released: by command: uid=%u pid=%d "
+			"command=\"set vrrp %s release\"",
 			name, (unsigned)peer->uid, (int)peer->pid, name);
-	else if (j->priority != j->before.priority_base)
-		log_notice("vrrp %s: priority %u -> %u: by command: uid=%u pid=%d "
-			   "command=\"set vrrp %s priority %u\"",
-			name, j->before.priority_base, j->priority, (unsigned)peer->uid,
-			(int)peer->pid, name, j->priority);
+	} else if (j->priority != j->before.priority_base) {
+		(void)snprintf(before, sizeof(before), "%u", j->before.priority_base);
+		(void)snprintf(after, sizeof(after), "%u", j->priority);
+		def.before = before;
+		def.after = after;
+		ctl_event(j->list.ctl, &def,
+			"vrrp %s: priority %s -> %s: by command: uid=%u pid=%d "
+			"command=\"set vrrp %s priority %s\"",
+			name, before, after, (unsigned)peer->uid, (int)peer->pid, name, after);
+	}
 }
 
 static int make_change(
@@ -124,7 +138,7 @@ static int make_change(struct set_vrrp_job *j, const struct ctl_peer *peer, stru
 	if (j->is_dry_run)
 		return 0;
 	// before the engine tells of what follows from it
-	log_change(j, peer);
+	tell_change(j, peer);
 	r = j->is_release ? vrrp_release(v, j->group)
 			  : vrrp_set_priority(v, j->group,
 				    j->is_of_file ? VRRP_PRIORITY_OF_FILE : j->priority);

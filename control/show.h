@@ -24,6 +24,8 @@ int ctl_show_errors_open(
 int ctl_show_health_open(
 	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 
+int ctl_show_events_open(
+	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 int ctl_show_vrrp_open(
 	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 

@@ -4,7 +4,10 @@
 #include "control/control.h"
 
 #include "base/log.h"
+#include "control/events.h"
+#include "control/show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum ctl_admin ctl_server_effective_admin(const struct ctl_server *s)
@@ -32,14 +35,43 @@ bool ctl_service_is_up(const struct ctl *ctl, const struct ctl_service *svc)
 
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void apply(struct ctl *ctl, unsigned service) ON_CONTROL;
+static void tell_verdict(struct ctl *ctl, struct ctl_server *s, enum hc_state before) ON_CONTROL;
+static void tell_availability(struct ctl *ctl, struct ctl_service *half) ON_CONTROL;
+
+/* A half that never had a server has none left. */
+static void tell_availability(struct ctl *ctl, struct ctl_service *half)
+{
+	const bool has_server = ctl_service_is_up(ctl, half);
+	const bool is_back = has_server && half->had_server;
+	const struct ctl_event_def def = {.kind = CTL_EVENT_SERVICE,
+		.level = has_server ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
+		.object = half->conf->name,
+		.before = has_server ? "down" : "up",
+		.after = has_server ? "up" : "down",
+		.cause = "servers",
+		.half = half,
+		.limit = &half->log_limit};
+
+	if (has_server == half->has_server)
+		return;
+	half->has_server = has_server;
+	half->had_server = true;
+	if (is_back)
+		ctl_event(ctl, &def, "service %s: a server is back family=%d", half->conf->name,
+			ctl_show_family(half->family));
+	else if (!has_server)
+		ctl_event(ctl, &def, "service %s: no server left family=%d", half->conf->name,
+			ctl_show_family(half->family));
+}
 
 static void apply(struct ctl *ctl, unsigned service)
 {
-	const struct ctl_service *half = &ctl->services[service];
+	struct ctl_service *half = &ctl->services[service];
 	uint16_t weights[CONF_MAX_SERVERS_IN_POOL];
 	int r;
 
 	ctl_quorum_update(ctl, service);
+	tell_availability(ctl, half);
 	if (!ctl->dp)
 		return;
 	for (unsigned i = 0; i < half->n_servers; i++)
@@ -54,40 +86,43 @@ static void apply(struct ctl *ctl, unsigned service)
 	ctl->is_dirty = true;
 }
 
-static void log_verdict(const struct ctl *ctl, const struct ctl_server *s)
+static void tell_verdict(struct ctl *ctl, struct ctl_server *s, enum hc_state before)
 {
 	static const char *const words[] = {"unknown", "up", "down"};
 	const struct ctl_service *half = &ctl->services[s->service];
+	char name[CTL_EVENT_OBJECT_LEN];
 
-	log_notice("server %s/%s: %s: %s family=%d protocol=%s", half->conf->name, s->conf->name,
-		words[s->health], s->last.detail, half->family == CONF_V4 ? 4 : 6,
-		half->protocol == CONF_PROTO_TCP ? "tcp" : "udp");
+	(void)snprintf(name, sizeof(name), "%s/%s", half->conf->name, s->conf->name);
+	ctl_event(ctl,
+		&(struct ctl_event_def){.kind = CTL_EVENT_SERVER,
+			.level = LOG_LEVEL_NOTICE,
+			.object = name,
+			.before = words[before],
+			.after = words[s->health],
+			.cause = "check",
+			.half = half,
+			.limit = &s->log_limit},
+		"server %s: %s: %s family=%d protocol=%s", name, words[s->health], s->last.detail,
+		ctl_show_family(half->family), ctl_show_protocol_name(half->protocol));
 }
 
 void ctl_server_set_health(struct ctl *ctl, unsigned server, const struct hc_report *report)
 {
 	struct ctl_server *s = &ctl->servers[server];
 	const uint16_t weight = ctl_server_effective_weight(s);
-	bool was_up = ctl_service_is_up(ctl, &ctl->services[s->service]);
-	bool is_change = s->health != report->state;
-	bool is_up;
+	const enum hc_state before = s->health;
 
 	s->last = *report;
 	if (report->is_ok)
 		s->check_weight = report->weight;
 	s->health = report->state;
-	if (is_change) {
+	if (s->health != before) {
 		s->since_ms = report->at_ms;
-		log_verdict(ctl, s);
+		tell_verdict(ctl, s, before);
 	} else if (ctl_server_effective_weight(s) == weight) {
 		return;
 	}
 	apply(ctl, s->service);
-	is_up = ctl_service_is_up(ctl, &ctl->services[s->service]);
-	if (was_up && !is_up)
-		log_error("service %s: no server left family=%d",
-			ctl->services[s->service].conf->name,
-			ctl->services[s->service].family == CONF_V4 ? 4 : 6);
 }
 
 void ctl_server_set_weight(struct ctl *ctl, unsigned server, uint16_t weight)

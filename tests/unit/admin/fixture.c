@@ -2,6 +2,7 @@
 #include "tests/unit/admin/fixture.h"
 
 #include "base/log.h"
+#include "control/events.h"
 #include "control/request.h"
 
 #include <assert.h>
@@ -206,9 +207,14 @@ static struct fixture *fixture_of(const struct conf_service *services, unsigned 
 	f->ctl.info.connections_max = 1048576;
 	f->ctl.started_ms = 1778839926123; // 2026-05-15T10:12:06.123Z
 	f->shared.ctl = &f->ctl;
+	f->shared.follow_beat_ms = API_FOLLOW_BEAT_SECONDS * 1000;
+	r = ctl_events_start(&f->ctl);
+	assert(r == 0);
 	r = ctl_build_model(&f->ctl);
 	assert(r == 0);
 	(void)r;
+	for (unsigned i = 0; i < f->ctl.n_services; i++)
+		f->ctl.services[i].has_server = f->ctl.services[i].had_server = true;
 	for (unsigned i = 0; i < f->ctl.n_servers; i++) {
 		struct ctl_server *s = &f->ctl.servers[i];
 
@@ -280,6 +286,7 @@ void fixture_free(struct fixture *f)
 		return;
 	services = f->conf.services;
 	site = (struct site *)((char *)services[0].vip - offsetof(struct site, vip));
+	ctl_events_stop(&f->ctl);
 	ctl_free_model(&f->ctl);
 	if (services != site->services) {
 		free_large(&f->conf);
