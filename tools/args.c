@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { MIN_WATCH_MS = 100, MAX_WATCH_SECONDS = 86400, DEFAULT_WATCH_SECONDS = 1 };
+enum { MAX_SINCE_DIGITS = 4 }; // of any unit
 
 /* The command line, taken apart but not yet understood. */
 struct parser {
@@ -104,15 +105,42 @@ static int take_long(struct parser *p, const char *text)
 	return refuse_option(p, name);
 }
 
+/* Whether the words so far may name a command that has the option. */
+static bool is_of_command(const struct parser *p, enum cli_option option)
+{
+	const struct cli_command *c;
+
+	for (unsigned i = 0; p->n_words >= 2 && (c = cli_commands_get(i)); i++) {
+		bool is_named = c->words[1] && (c->options & (1u << option));
+
+		for (unsigned k = 0; k < 2 && is_named; k++)
+			is_named = strncmp(c->words[k], p->words[k], strlen(p->words[k])) == 0;
+		if (is_named)
+			return true;
+	}
+	return false;
+}
+
+/* CLI_N_OPTIONS: there is none. A command's own letter goes before one of every command: the
+ * -f of `show events -f` is as tail's. */
+static enum cli_option find_letter(const struct parser *p, char letter)
+{
+	enum cli_option found = CLI_N_OPTIONS;
+
+	for (unsigned i = 0; i < CLI_N_OPTIONS; i++)
+		if (cli_commands_option(i)->letter == letter &&
+			(found == CLI_N_OPTIONS || is_of_command(p, i)))
+			found = i;
+	return found;
+}
+
 /* "-jH", "-s PATH", "-sPATH" */
 static int take_short(struct parser *p, const char *letters)
 {
 	for (; *letters; letters++) {
-		unsigned i = 0;
+		enum cli_option i = find_letter(p, *letters);
 		int r;
 
-		while (i < CLI_N_OPTIONS && cli_commands_option(i)->letter != *letters)
-			i++;
 		if (i == CLI_N_OPTIONS)
 			return cli_client_refuse(
 				p->err, API_ERROR_USAGE, "unknown option \"-%c\"", *letters);
@@ -244,6 +272,24 @@ static int set_integer(struct parser *p, enum cli_option option, long min, long 
 	return set_arg(p, cli_commands_option(option)->name, json_integer(n));
 }
 
+/* "90", "90s", "10m", "1h", "2d" */
+static int set_since(struct parser *p)
+{
+	static const struct {
+		const char *unit;
+		long seconds;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+	const char *text = p->values[CLI_OPT_SINCE];
+	size_t digits = strspn(text, "0123456789");
+
+	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (digits > 0 && digits <= MAX_SINCE_DIGITS &&
+			strcmp(text + digits, units[i].unit) == 0)
+			return set_arg(p, "since_seconds",
+				json_integer(strtol(text, NULL, 10) * units[i].seconds));
+	return usage(p, "--since is a time as 90s, 10m, 1h or 2d, not", text);
+}
+
 static int set_filters(struct parser *p)
 {
 	static const enum cli_option texts[] = {CLI_OPT_CLIENT, CLI_OPT_SERVICE, CLI_OPT_SERVER};
@@ -251,7 +297,7 @@ static int set_filters(struct parser *p)
 		enum cli_option option;
 		const char *arg;
 	} flags[] = {{CLI_OPT_COUNT, "count"}, {CLI_OPT_DOWN, "down"}, {CLI_OPT_DRY_RUN, "dry_run"},
-		{CLI_OPT_FAIL, "fail"}, {CLI_OPT_VERBOSE, "verbose"}};
+		{CLI_OPT_FAIL, "fail"}, {CLI_OPT_VERBOSE, "verbose"}, {CLI_OPT_FOLLOW, "follow"}};
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -267,6 +313,8 @@ static int set_filters(struct parser *p)
 		r = set_integer(p, CLI_OPT_LIMIT, 1, API_MAX_LIMIT);
 	if (r == 0 && has(p, CLI_OPT_FAMILY) && strcmp(p->values[CLI_OPT_FAMILY], "5") == 0)
 		r = usage(p, "--family is 4 or 6, not", "5");
+	if (r == 0 && has(p, CLI_OPT_SINCE))
+		r = set_since(p);
 	return r;
 }
 
@@ -379,6 +427,9 @@ static int check_options(struct parser *p)
 	if (has(p, CLI_OPT_STATS) && has(p, CLI_OPT_RATE))
 		return cli_client_refuse(
 			p->err, API_ERROR_USAGE, "--stats and --rate exclude each other");
+	if (has(p, CLI_OPT_FOLLOW) && has(p, CLI_OPT_WATCH))
+		return cli_client_refuse(
+			p->err, API_ERROR_USAGE, "--follow and --watch exclude each other");
 	return 0;
 }
 
@@ -404,6 +455,7 @@ static void set_globals(struct parser *p)
 	p->run.wants_version = has(p, CLI_OPT_VERSION);
 	p->run.has_rates = has(p, CLI_OPT_RATE);
 	p->run.has_stats = has(p, CLI_OPT_STATS);
+	p->run.is_following = has(p, CLI_OPT_FOLLOW);
 	p->run.file = p->values[CLI_OPT_FILE];
 }
 

@@ -31,6 +31,7 @@ struct cli_run {
 	json_t *args;                      // for the daemon; owned
 	bool wants_help, wants_version;
 	bool has_rates, has_stats;
+	bool is_following;                   // one answer after the other
 	double watch_seconds;                // 0: once
 	const char *help_words[2];           // how far the words went, for --help
 	const char *lines[CLI_MAX_COMMANDS]; // -c

@@ -1,7 +1,7 @@
 /* The client's end of the admin socket (control/api.h): one connection, one question.
  *
  * A new connection for each question costs little on a Unix socket, and lets `--watch` go on
- * after the daemon has been restarted. */
+ * after the daemon has been restarted. Only what is followed has several answers on one. */
 #include "tools/client.h"
 
 #include "tools/format.h"
@@ -17,7 +17,15 @@
 
 enum {
 	TIMEOUT_SECONDS = 10,
+	FIRST_BYTES = 65536,
 	MAX_ANSWER_BYTES = 512 * 1024 * 1024, // a daemon out of its mind
+};
+
+struct cli_client {
+	int fd;
+	char *buffer;
+	size_t capacity, len;
+	size_t line_len; // of the last line, at the start of the buffer, with its newline
 };
 
 static const struct {
@@ -113,38 +121,54 @@ static void send_all(int fd, const char *text)
 	}
 }
 
-/* Everything up to the first newline, to be freed. NULL: no whole line came, errno says why
- * (0: the daemon hung up). */
-static char *receive_line(int fd, size_t *ret_len)
+/* Room for more behind what is there. -1: there is none. */
+static int grow(struct cli_client *c)
 {
-	size_t capacity = 65536, len = 0;
-	char *buffer = malloc(capacity);
+	char *larger;
 
-	while (buffer) {
-		ssize_t n = recv(fd, buffer + len, capacity - len, 0);
-		char *end = n > 0 ? memchr(buffer + len, '\n', (size_t)n) : NULL;
+	if (c->len < c->capacity)
+		return 0;
+	if (c->capacity >= MAX_ANSWER_BYTES) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	larger = realloc(c->buffer, 2 * c->capacity);
+	if (!larger)
+		return -1;
+	c->buffer = larger;
+	c->capacity *= 2;
+	return 0;
+}
+
+/* The next line at the start of the buffer, what came behind it still there. -1: no whole line
+ * came, errno says why (0: the daemon hung up). */
+static int receive_line(struct cli_client *c)
+{
+	size_t searched = 0;
+
+	memmove(c->buffer, c->buffer + c->line_len, c->len - c->line_len);
+	c->len -= c->line_len;
+	c->line_len = 0;
+	for (;;) {
+		char *end = memchr(c->buffer + searched, '\n', c->len - searched);
+		ssize_t n;
 
 		if (end) {
-			*ret_len = (size_t)(end - buffer);
-			return buffer;
+			c->line_len = (size_t)(end - c->buffer) + 1;
+			return 0;
 		}
+		searched = c->len;
+		if (grow(c) < 0)
+			return -1;
+		n = recv(c->fd, c->buffer + c->len, c->capacity - c->len, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || capacity >= MAX_ANSWER_BYTES) {
-			errno = n < 0 ? errno : n > 0 ? EMSGSIZE : 0;
-			break;
+		if (n <= 0) {
+			errno = n < 0 ? errno : 0;
+			return -1;
 		}
-		len += (size_t)n;
-		if (len == capacity) {
-			char *larger = realloc(buffer, capacity *= 2);
-
-			if (!larger)
-				break;
-			buffer = larger;
-		}
+		c->len += (size_t)n;
 	}
-	free(buffer);
-	return NULL;
 }
 
 static int refuse_silence(struct cli_error *err)
@@ -178,28 +202,60 @@ static int read_answer(const char *line, size_t len, struct cli_error *err, json
 	return 0;
 }
 
+int cli_client_open(const char *socket_path, const char *cmd, json_t *args, struct cli_error *err,
+	struct cli_client **ret_client)
+{
+	struct cli_client *c = calloc(1, sizeof(*c));
+	char *request = request_line(cmd, args);
+
+	if (c)
+		c->fd = -1;
+	if (c && request)
+		c->buffer = malloc(c->capacity = FIRST_BYTES);
+	if (!c || !c->buffer) {
+		(void)cli_client_refuse(err, API_ERROR_FAILED, "out of memory");
+		goto free_all;
+	}
+	c->fd = connect_to(socket_path, err);
+	if (c->fd < 0)
+		goto free_all;
+	send_all(c->fd, request);
+	free(request);
+	*ret_client = c;
+	return 0;
+
+free_all:
+	cli_client_close(c);
+	free(request);
+	return -1;
+}
+
+int cli_client_next(struct cli_client *client, struct cli_error *err, json_t **ret_answer)
+{
+	if (receive_line(client) < 0)
+		return refuse_silence(err);
+	return read_answer(client->buffer, client->line_len - 1, err, ret_answer);
+}
+
+void cli_client_close(struct cli_client *client)
+{
+	if (!client)
+		return;
+	if (client->fd >= 0)
+		(void)close(client->fd);
+	free(client->buffer);
+	free(client);
+}
+
 int cli_client_ask(const char *socket_path, const char *cmd, json_t *args, struct cli_error *err,
 	json_t **ret_answer)
 {
-	char *request, *line;
-	size_t len = 0;
-	int fd, r = -1;
+	struct cli_client *client;
+	int r;
 
-	request = request_line(cmd, args);
-	if (!request)
-		return cli_client_refuse(err, API_ERROR_FAILED, "out of memory");
-	fd = connect_to(socket_path, err);
-	if (fd < 0)
-		goto free_request;
-	send_all(fd, request);
-	line = receive_line(fd, &len);
-	if (line)
-		r = read_answer(line, len, err, ret_answer);
-	else
-		r = refuse_silence(err);
-	free(line);
-	(void)close(fd);
-free_request:
-	free(request);
+	if (cli_client_open(socket_path, cmd, args, err, &client) < 0)
+		return -1;
+	r = cli_client_next(client, err, ret_answer);
+	cli_client_close(client);
 	return r;
 }

@@ -25,3 +25,13 @@ int cli_client_exit_status(const char *code);
  * *err says why. */
 int cli_client_ask(const char *socket_path, const char *cmd, json_t *args, struct cli_error *err,
 	json_t **ret_answer);
+
+/* A question that is answered again and again (`show events` that follows): one connection, which
+ * lives until it is closed. -1 on failure as above, and then there is no client. */
+struct cli_client;
+int cli_client_open(const char *socket_path, const char *cmd, json_t *args, struct cli_error *err,
+	struct cli_client **ret_client);
+/* The next answer, as above. */
+int cli_client_next(struct cli_client *client, struct cli_error *err, json_t **ret_answer);
+/* NULL-safe. */
+void cli_client_close(struct cli_client *client);

@@ -32,6 +32,8 @@ static const struct cli_option_def options_table[CLI_N_OPTIONS] = {
 	[CLI_OPT_LIMIT] = {"limit", 0, CLI_VALUE_TEXT, "N", "at most so many (1000)"},
 	[CLI_OPT_FAIL] = {"fail", 0, CLI_VALUE_NONE, NULL, "only checks that fail; exit status 6 if there are any"},
 	[CLI_OPT_VERBOSE] = {"verbose", 'v', CLI_VALUE_NONE, NULL, "with all that was said"},
+	[CLI_OPT_FOLLOW] = {"follow", 'f', CLI_VALUE_NONE, NULL, "also what comes, until interrupted"},
+	[CLI_OPT_SINCE] = {"since", 0, CLI_VALUE_TEXT, "N[s|m|h|d]", "not what is older than that"},
 };
 
 #define BIT(option) (1u << CLI_OPT_##option)
@@ -66,6 +68,9 @@ static const struct cli_command commands[] = {
 	{{"show", "vrrp"}, "[GROUP]", "who is master, and why",
 		API_SHOW_VRRP, CLI_MAY_TAKE, "group", NULL, "groups",
 		BIT(WATCH), false, cli_render_vrrp, NULL, false},
+	{{"show", "events"}, "", "changes of state, the newest last",
+		API_SHOW_EVENTS, CLI_TAKES_NOTHING, NULL, NULL, "events",
+		BIT(WATCH) | BIT(FOLLOW) | BIT(SINCE) | BIT(LIMIT), false, cli_render_events, NULL, false},
 	{{"check", "run"}, "SVC/SRV", "one check now; exit status 6 if it fails",
 		API_CHECK_RUN, CLI_MUST_TAKE, "target", NULL, "runs",
 		BIT(VERBOSE), false, cli_render_runs, cli_runs_have_problem, false},

@@ -119,6 +119,26 @@ static int print_answer(const struct cli_run *run, const json_t *answer, FILE *o
 	}
 }
 
+/* Many answers are no one document: as lines then. What was lost in between is a line too. */
+static int print_followed(const struct cli_run *run, const json_t *answer, FILE *out)
+{
+	struct cli_run lines = *run;
+	json_t *lost = json_object_get(answer, "lost");
+
+	if (run->options.format == CLI_TABLE || run->options.is_quiet)
+		return print_answer(run, answer, out);
+	if (json_is_string(lost) || json_integer_value(lost) > 0) {
+		json_t *note = json_pack("{s:O}", "lost", lost);
+		int r = note ? print_json(note, JSON_COMPACT, out) : -ENOMEM;
+
+		json_decref(note);
+		if (r < 0)
+			return r;
+	}
+	lines.options.format = CLI_JSON_LINES;
+	return print_answer(&lines, answer, out);
+}
+
 /* What was printed has to have arrived: a full disk is a failure too. */
 static int finish_output(const struct cli_run *run, int r)
 {
@@ -201,6 +221,28 @@ static int watch(const struct cli_run *run)
 	return status;
 }
 
+/* One answer after the other, until interrupted, or until something goes wrong. */
+static int follow(const struct cli_run *run)
+{
+	struct cli_client *client;
+	struct cli_error err;
+	json_t *answer;
+	int status = 0;
+
+	if (cli_client_open(run->options.socket, run->command->cmd, run->args, &err, &client) < 0)
+		return print_error(&run->options, &err);
+	while (status == 0) {
+		if (cli_client_next(client, &err, &answer) < 0) {
+			status = print_error(&run->options, &err);
+			break;
+		}
+		status = finish_output(run, print_followed(run, answer, stdout));
+		json_decref(answer);
+	}
+	cli_client_close(client);
+	return status;
+}
+
 static int run_once(const struct cli_run *run)
 {
 	bool is_screen = run->command->samples_twice && run->options.format == CLI_TABLE;
@@ -253,6 +295,8 @@ static int run_command(const struct cli_run *run)
 		if (status != 0)
 			return status;
 	}
+	if (run->is_following)
+		return follow(run);
 	return run->watch_seconds > 0 ? watch(run) : run_once(run);
 }
 

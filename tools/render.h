@@ -27,6 +27,7 @@ cli_render cli_render_errors;
 cli_render cli_render_changes;
 cli_render cli_render_health;
 cli_render cli_render_runs;
+cli_render cli_render_events;
 cli_render cli_render_vrrp;
 cli_render cli_render_vrrp_changes;
 

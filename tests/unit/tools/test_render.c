@@ -57,6 +57,8 @@ static const struct row rows[] = {
 	{"health", "health", NULL, cli_render_health, {.has_header = true}},
 	{"health-none", "health-none", NULL, cli_render_health, {.has_header = true}},
 	{"runs", "runs", NULL, cli_render_runs, {.has_header = true}},
+	{"events", "events", NULL, cli_render_events, {.has_header = true}},
+	{"events-lost", "events-lost", NULL, cli_render_events, {.has_header = true}},
 	{"vrrp", "vrrp", NULL, cli_render_vrrp, {.has_header = true}},
 	{"vrrp-no-header", "vrrp", NULL, cli_render_vrrp, {.has_header = false}},
 	{"vrrp-none", "vrrp-none", NULL, cli_render_vrrp, {.has_header = true}},
@@ -141,6 +143,7 @@ static void fields_that_are_missing_or_odd_do_no_harm(void **state)
 		"{\"groups\": [null, {}, {\"instances\": [null, {}], \"tracks\": [null, {}]}]}",
 		"{\"vrrp\": [null, {}], \"groups\": [{\"instances\": [{\"master\": {}, "
 		"\"errors_total\": {\"ttl\": 1}, \"addresses\": [null, 5]}]}]}",
+		"{\"events\": [null, {}, 5], \"lost\": \"x\"}",
 		"{\"servers_down\": [{}, 1], \"warnings\": [\"x\"], \"time\": 5}"};
 
 	(void)state;
