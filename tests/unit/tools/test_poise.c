@@ -43,6 +43,11 @@ static const char release_answer[] =
 	"{\"schema\": 1, \"dry_run\": false, \"changes\": [{\"group\": \"frontend\", "
 	"\"state\": \"master\", \"field\": \"is_released\", \"old\": false, \"new\": true, "
 	"\"configured\": false}]}\n";
+static const char events_answers[] =
+	"{\"schema\": 1, \"lost\": 0, \"events\": [{\"event\": 1, \"at\": \"T1\", "
+	"\"message\": \"one\"}]}\n{\"schema\": 1, \"lost\": 0, \"events\": []}\n"
+	"{\"schema\": 1, \"lost\": 7, \"events\": [{\"event\": 9, \"at\": \"T9\", "
+	"\"message\": \"nine\"}]}\n";
 static const char not_found_answer[] = "{\"schema\": 1, \"error\": {\"code\": \"not_found\", "
 				       "\"message\": \"no service \\\"x\\\"\"}}\n";
 static const char not_permitted_answer[] =
@@ -334,6 +339,22 @@ static void a_question_follows_no_refusal(void **state)
 	assert_string_equal(s->err, "poise: error: no service \"x\"\n");
 }
 
+/* Until the daemon hangs up, here at once. */
+static void answers_are_followed_one_after_the_other(void **state)
+{
+	struct stage *s = *state;
+
+	serve(s, events_answers);
+	assert_int_equal(run(s, "show events -f", ""), 1);
+	assert_string_equal(s->out,
+		"T1  one\n7 events were lost: they came faster than they were read\nT9  nine\n");
+	assert_string_equal(s->err, "poise: error: the daemon's answer broke off\n");
+	assert_int_equal(run(s, "-j show events --follow", ""), 1);
+	assert_string_equal(s->out, "{\"event\":1,\"at\":\"T1\",\"message\":\"one\"}\n"
+				    "{\"lost\":7}\n"
+				    "{\"event\":9,\"at\":\"T9\",\"message\":\"nine\"}\n");
+}
+
 static void a_full_disk_is_a_failure(void **state)
 {
 	struct stage *s = *state;
@@ -369,6 +390,7 @@ int main(int argc, char **argv)
 		T(a_dangerous_command_is_asked_about_on_a_terminal),
 		T(a_script_is_asked_nothing),
 		T(a_question_follows_no_refusal),
+		T(answers_are_followed_one_after_the_other),
 		T(a_full_disk_is_a_failure),
 		T(help_and_version_need_no_daemon),
 	};
