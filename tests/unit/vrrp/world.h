@@ -55,6 +55,8 @@ struct world {
 
 /* The clock, as everything here sees it. */
 int64_t world_now_us(void);
+/* Whose engine is being started or told of its link: for the parts that are given no context. */
+struct world_node *world_starting(void);
 
 /* n nodes with the priorities, linked, not started. To be freed. */
 struct world *world_new(unsigned n, const unsigned *priorities, uint32_t advert_ms);
