@@ -81,30 +81,60 @@ static bool hears(const struct world_node *from, const struct world_node *to, un
 	       !to->is_deaf[instance];
 }
 
+static bool happens(unsigned percent)
+{
+	return percent != 0 && (unsigned)rand() % 100 < percent;
+}
+
+/* Late, twice or never, as the LAN is; in order. */
+static void deliver(struct world_node *to, unsigned instance, const struct world_packet *packet)
+{
+	const struct world *w = to->world;
+	unsigned *tail = &to->tail[instance];
+	const struct world_packet *last = &to->queue[instance][(*tail - 1) % WORLD_QUEUE];
+	int64_t at_us = stage()->now_us + LATENCY_US;
+
+	if (happens(w->loss))
+		return;
+	if (w->jitter_us > 0)
+		at_us += rand() % w->jitter_us;
+	if (*tail != to->head[instance] && last->at_us > at_us)
+		at_us = last->at_us;
+	for (unsigned n = happens(w->doubling) ? 2 : 1; n > 0; n--) {
+		struct world_packet *p = &to->queue[instance][*tail % WORLD_QUEUE];
+
+		if (*tail - to->head[instance] == WORLD_QUEUE)
+			return;
+		*p = *packet;
+		p->at_us = at_us;
+		++*tail;
+		to->world->n_packets++;
+	}
+}
+
 int vrrp_socket_send(const struct vrrp_socket *s, const struct addr *source,
 	const struct addr *peer, const uint8_t *bytes, size_t len)
 {
 	struct world_node *from = stage()->of_fd[s->tx_fd].node;
 	unsigned instance = stage()->of_fd[s->tx_fd].instance;
+	struct world_packet packet;
 
-	(void)peer;
 	if (from->is_dying || !from->has_link || from->is_deaf[instance])
 		return 0;
+	assert(len <= sizeof(packet.bytes));
+	packet.len = (uint16_t)len;
+	packet.envelope = (struct vrrp_envelope){.source = *source, .ttl = VRRP_TTL};
+	(void)addr_parse(
+		instance == CONF_V4 ? "224.0.0.18" : "ff02::12", &packet.envelope.destination);
+	if (peer)
+		packet.envelope.destination = *peer;
+	memcpy(packet.bytes, bytes, len);
 	for (unsigned i = 0; i < from->world->n; i++) {
 		struct world_node *to = &from->world->nodes[i];
-		unsigned *tail = &to->tail[instance];
-		struct world_packet *p = &to->queue[instance][*tail % WORLD_QUEUE];
 
-		if (!hears(from, to, instance) || *tail - to->head[instance] == WORLD_QUEUE)
-			continue;
-		assert(len <= sizeof(p->bytes));
-		p->at_us = stage()->now_us + LATENCY_US;
-		p->len = (uint16_t)len;
-		p->envelope = (struct vrrp_envelope){.source = *source, .ttl = VRRP_TTL};
-		(void)addr_parse(
-			instance == CONF_V4 ? "224.0.0.18" : "ff02::12", &p->envelope.destination);
-		memcpy(p->bytes, bytes, len);
-		++*tail;
+		if (hears(from, to, instance) &&
+			(!peer || addr_equal(peer, &to->sources[instance])))
+			deliver(to, instance, &packet);
 	}
 	return 0;
 }
@@ -267,7 +297,11 @@ void world_start(struct world_node *node)
 	memset(node->head, 0, sizeof(node->head));
 	memset(node->tail, 0, sizeof(node->tail));
 	stage()->starting = node;
-	r = vrrp_start(&node->conf, stage()->base, NULL, &callbacks, &node->v);
+	node->run = (struct world_run){.id = VRRP_NO_RUN};
+	// of programs nobody asks more than whether there are any
+	r = vrrp_start(&node->conf, stage()->base,
+		node->group.gate || node->group.notify ? (struct spawn_channel *)node : NULL,
+		&callbacks, &node->v);
 	assert(r == 0);
 	(void)r;
 	tell_link(node);
@@ -320,7 +354,7 @@ bool world_answers(const struct world_node *node)
 
 static int64_t next_of(const struct world_node *node)
 {
-	int64_t at_us = node->v->due_us;
+	int64_t at_us = vrrp_sooner(node->v->due_us, world_program_ends_us(node));
 
 	for (unsigned i = 0; i < WORLD_INSTANCES; i++)
 		if (node->head[i] != node->tail[i])
@@ -363,6 +397,18 @@ static void judge(struct world *w)
 	measure(has_two_answering(w, false), &w->undead_since_us, &w->longest_undead_us);
 }
 
+/* As a loop would have it: programs' ends first, which is the worse order. */
+static void turn(struct world_node *node)
+{
+	const int64_t next_us = next_of(node);
+
+	if (next_us == 0 || next_us > stage()->now_us)
+		return;
+	node->n_turns++;
+	world_end_program(node);
+	vrrp_turn(node->v);
+}
+
 void world_run(struct world *w, int64_t us)
 {
 	const int64_t end_us = stage()->now_us + us;
@@ -379,8 +425,8 @@ void world_run(struct world *w, int64_t us)
 			stage()->now_us = at_us;
 		judge(w);
 		for (unsigned i = 0; i < w->n; i++)
-			if (is_running(&w->nodes[i]) && next_of(&w->nodes[i]) <= stage()->now_us)
-				vrrp_turn(w->nodes[i].v);
+			if (is_running(&w->nodes[i]))
+				turn(&w->nodes[i]);
 		judge(w);
 	}
 	stage()->now_us = end_us;

@@ -18,6 +18,13 @@ struct world_packet {
 	uint8_t bytes[128];
 };
 
+struct world_run {
+	uint64_t id; // VRRP_NO_RUN: none
+	int64_t ends_us;
+	vrrp_program_ended *ended;
+	void *arg;
+};
+
 struct world_node {
 	struct world *world;
 	unsigned number;
@@ -39,6 +46,14 @@ struct world_node {
 	const char *refusal; // of take()
 	int adjustment;      // of its tracks
 	const char *fault;   // of its tracks
+	struct vrrp_tracks *tracks;
+	bool has_more_to_say; // its tracks, while it stops
+	/* Of its gate's program, where the group has one. */
+	int64_t gate_us;
+	bool gate_fails;
+	unsigned n_busy; // runs that the spawner has no room for
+	struct world_run run;
+	unsigned n_turns;
 	struct world_packet queue[WORLD_INSTANCES][WORLD_QUEUE];
 	unsigned head[WORLD_INSTANCES], tail[WORLD_INSTANCES];
 	char last_why[VRRP_WHY_LEN];
@@ -51,6 +66,10 @@ struct world {
 	 * run, and of any: one that was killed or stopped answers as long as its lease. */
 	int64_t double_since_us, longest_double_us;
 	int64_t undead_since_us, longest_undead_us;
+	/* Of the LAN, in percent of packets. */
+	unsigned loss, doubling;
+	int64_t jitter_us;
+	unsigned n_packets;
 };
 
 /* The clock, as everything here sees it. */
@@ -73,3 +92,8 @@ void world_run(struct world *w, int64_t us);
 enum vrrp_state world_state(const struct world_node *node);
 /* Whether it answers for the addresses now. */
 bool world_answers(const struct world_node *node);
+/* The tracks' news. */
+void world_set_tracks(struct world_node *node, int adjustment, const char *fault);
+/* When a program of the node's ends; 0: none runs. Its end, if that is due. */
+int64_t world_program_ends_us(const struct world_node *node);
+void world_end_program(struct world_node *node);
