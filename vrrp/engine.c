@@ -22,6 +22,7 @@ enum { US_PER_S = 1000000, NS_PER_US = 1000, STOP_NOTIFY_MS = 5000 };
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void on_ready(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 static void on_tracks(void *arg, unsigned group) ON_CONTROL;
+static void look_at(struct vrrp_group *g) ON_CONTROL;
 static void look_at_all(struct vrrp *v) ON_CONTROL;
 static int start_parts(struct vrrp *v, struct spawn_channel *programs) ON_CONTROL;
 static void free_all(struct vrrp *v) ON_CONTROL;
@@ -114,12 +115,19 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	vrrp_turn(arg);
 }
 
-static void look_at_all(struct vrrp *v)
+/* Who stood still is no master any more, and must not take leave as one. */
+static void look_at(struct vrrp_group *g)
 {
 	const int64_t now_us = vrrp_now_us();
 
+	vrrp_group_look_for_stall(g, now_us);
+	vrrp_group_look(g, now_us);
+}
+
+static void look_at_all(struct vrrp *v)
+{
 	for (unsigned g = 0; g < v->conf->vrrp.n_groups; g++)
-		vrrp_group_look(&v->groups[g], now_us);
+		look_at(&v->groups[g]);
 	vrrp_rearm(v);
 }
 
@@ -128,7 +136,7 @@ static void on_tracks(void *arg, unsigned group)
 	struct vrrp *v = arg;
 
 	vrrp_group_weigh(&v->groups[group]);
-	vrrp_group_look(&v->groups[group], vrrp_now_us());
+	look_at(&v->groups[group]);
 	vrrp_rearm(v);
 }
 
@@ -262,13 +270,16 @@ static void free_all(struct vrrp *v)
 	free(v);
 }
 
-/* Addresses first, all of them; then there is time for programs. */
+/* Addresses first, all of them; then there is time for programs. Not for those of tracks: what one
+ * has still to say would set its group going again. */
 void vrrp_stop(struct vrrp *v)
 {
 	if (!v)
 		return;
 	for (unsigned g = 0; g < v->conf->vrrp.n_groups; g++)
 		vrrp_group_happen(&v->groups[g], VRRP_EV_STOP, NULL, "poised stops");
+	vrrp_tracks_stop(v->tracks);
+	v->tracks = NULL;
 	for (unsigned g = 0; v->notify && g < v->conf->vrrp.n_groups; g++)
 		vrrp_notify_tell(v->notify, g, VRRP_TELL_STOP, v->groups[g].priority);
 	if (v->notify)

@@ -92,8 +92,8 @@ static void on_gate(void *arg, const struct spawn_result *result)
 	g->is_gate_shut = !g->is_gate_open;
 	(void)snprintf(
 		g->hold_why, sizeof(g->hold_why), "%.*s", (int)sizeof(g->hold_why) - 1, line);
-	vrrp_group_look(g, vrrp_now_us());
-	vrrp_rearm(g->v);
+	// what waits in the sockets comes first: this may be the end of a long stop
+	vrrp_turn(g->v);
 }
 
 static void ask_gate(struct vrrp_group *g)

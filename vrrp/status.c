@@ -53,6 +53,7 @@ int vrrp_set_priority(struct vrrp *v, unsigned group, unsigned priority)
 		return -EINVAL;
 	g->priority_base = priority == VRRP_PRIORITY_OF_FILE ? g->conf->priority : priority;
 	g->is_released = false;
+	vrrp_group_look_for_stall(g, vrrp_now_us());
 	vrrp_group_weigh(g);
 	if (g->phase == VRRP_PHASE_MASTER)
 		for (unsigned i = 0; i < g->conf->n_instances; i++) // peers shall know it now
@@ -65,6 +66,7 @@ int vrrp_release(struct vrrp *v, unsigned group)
 {
 	struct vrrp_group *g = &v->groups[group];
 
+	vrrp_group_look_for_stall(g, vrrp_now_us());
 	if (g->phase != VRRP_PHASE_MASTER)
 		return -EALREADY;
 	vrrp_group_happen(g, VRRP_EV_RELEASE, NULL, "released by command");

@@ -241,6 +241,23 @@ static void a_master_that_stood_still_steps_down_before_it_answers(void **state)
 	world_free(w);
 }
 
+/* Whoever calls first when it goes on. */
+static void a_master_that_stood_still_tells_nobody_that_it_leaves(void **state)
+{
+	struct world *w = settled(2, two, 100);
+	struct vrrp_instance_status status;
+
+	(void)state;
+	w->nodes[0].is_frozen = true;
+	world_run(w, 5 * S);
+	w->nodes[0].is_frozen = false;
+	vrrp_set_forwarding(w->nodes[0].v, "worker 0 stands still");
+	vrrp_read_instance(w->nodes[0].v, 0, 0, &status);
+	assert_int_equal(status.released_sent, 0);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_FAULT);
+	world_free(w);
+}
+
 static void a_short_stop_costs_the_lease_but_not_the_addresses(void **state)
 {
 	struct world *w = settled(2, two, 100);
@@ -318,6 +335,95 @@ static void a_lower_priority_by_a_track_hands_over(void **state)
 	world_free(w);
 }
 
+/* ---- the gate, and the end ----------------------------------------------------------------------
+ */
+
+static const char *const gate[] = {"/bin/gate", NULL};
+
+/* Two nodes with a gate at the better one, which waits for its program. */
+static struct world *at_the_gate(int64_t gate_us)
+{
+	struct world *w = world_new(2, two, 100);
+
+	w->nodes[0].group.gate = gate;
+	w->nodes[0].gate_us = gate_us;
+	world_start(&w->nodes[0]);
+	world_run(w, 400 * MS);
+	assert_true(world_program_ends_us(&w->nodes[0]) != 0);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_BACKUP);
+	return w;
+}
+
+static void a_gate_opens_in_its_time_or_not_at_all(void **state)
+{
+	struct world *w = at_the_gate(S);
+
+	(void)state;
+	assert_in_range(time_until_answers(w, 0, 2 * S), 900 * MS, S);
+	world_free(w);
+
+	w = world_new(2, two, 100);
+	w->nodes[0].group.gate = gate;
+	w->nodes[0].group.gate_timeout_ms = 1000;
+	w->nodes[0].gate_fails = true;
+	w->nodes[0].n_busy = 3;
+	world_start(&w->nodes[0]);
+	world_run(w, S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_FAULT);
+	assert_int_equal(w->nodes[0].n_taken, 0);
+	w->nodes[0].gate_fails = false;
+	world_run(w, 2 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
+static void a_node_that_stops_at_its_gate_takes_nothing(void **state)
+{
+	struct world *w = at_the_gate(S);
+
+	(void)state;
+	world_stop(&w->nodes[0]);
+	assert_int_equal(world_program_ends_us(&w->nodes[0]), 0);
+	assert_int_equal(w->nodes[0].n_taken, 0);
+	world_free(w);
+}
+
+/* Its program ended while the node stood still, and another node became master meanwhile. */
+static void an_opened_gate_does_not_come_before_what_was_heard(void **state)
+{
+	struct world *w = at_the_gate(S);
+
+	(void)state;
+	w->nodes[0].is_frozen = true;
+	w->nodes[1].group.priority = 200;
+	world_start(&w->nodes[1]);
+	world_run(w, 5 * S);
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	w->nodes[0].is_frozen = false;
+	world_run(w, S);
+	assert_int_equal(w->nodes[0].n_taken, 0);
+	world_free(w);
+}
+
+/* An owner would be master again at once. */
+static void what_is_heard_while_it_stops_sets_nothing_going(void **state)
+{
+	static const unsigned owner[] = {255};
+	struct world *w = world_new(1, owner, 100);
+	struct world_node *node = &w->nodes[0];
+
+	(void)state;
+	node->group.notify = gate; // so that it waits at its end
+	node->has_more_to_say = true;
+	world_start(node);
+	world_run(w, S);
+	assert_int_equal(node->n_taken, 1);
+	world_stop(node);
+	assert_false(node->is_holding);
+	assert_int_equal(node->n_taken, 1);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +442,11 @@ int main(void)
 		cmocka_unit_test(a_backup_that_stood_still_takes_nothing_from_a_living_master),
 		cmocka_unit_test(a_node_that_cannot_forward_holds_nothing),
 		cmocka_unit_test(what_cannot_be_taken_goes_to_another_node),
+		cmocka_unit_test(a_gate_opens_in_its_time_or_not_at_all),
+		cmocka_unit_test(a_node_that_stops_at_its_gate_takes_nothing),
+		cmocka_unit_test(an_opened_gate_does_not_come_before_what_was_heard),
+		cmocka_unit_test(what_is_heard_while_it_stops_sets_nothing_going),
+		cmocka_unit_test(a_master_that_stood_still_tells_nobody_that_it_leaves),
 		cmocka_unit_test(a_lower_priority_by_a_track_hands_over),
 	};
 
