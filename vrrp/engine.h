@@ -34,6 +34,7 @@ struct vrrp_instance {
 	unsigned n_equal;                // heard since, while the first instance heard nothing
 	int64_t told_at_us;              // last line about its peers
 	int64_t announced_us;            // last, in answer to an advert
+	unsigned n_answers;              // adverts, since the last one of our own accord
 	bool has_other_list;             // the last advert listed other addresses
 	struct vrrp_instance_status status;
 };
@@ -58,7 +59,8 @@ struct vrrp_group {
 	uint64_t gate_run;     // or VRRP_NO_RUN
 	bool is_gate_open;     // what it said, until the machine has heard
 	bool is_gate_shut;
-	bool was_refused; // take() failed
+	bool was_refused;    // take() failed
+	bool has_advertised; // since take()
 	/* While master. */
 	int64_t advert_at_us;
 	int64_t advertised_us; // last

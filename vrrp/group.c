@@ -16,6 +16,7 @@ enum {
 	ANNOUNCE_TIMES = 5,
 	ANNOUNCE_AGAIN_US = 5000000,
 	ANNOUNCE_PACE_US = 1000000, // in answer to others' adverts
+	MAX_ANSWERS = 5,            // an interval
 	GATE_RETRY_US = 100000,
 	REFUSED_HOLD_US = 5000000,
 	LEASE_PARTS = 5,
@@ -74,7 +75,8 @@ static void do_send_release(struct vrrp_group *g, struct vrrp_instance *here) ON
 static void do_send_release(struct vrrp_group *g, struct vrrp_instance *here)
 {
 	(void)here;
-	send_all(g, VRRP_PRIORITY_RELEASE);
+	if (g->has_advertised) // else nobody knows us as master
+		send_all(g, VRRP_PRIORITY_RELEASE);
 }
 
 static void on_gate(void *arg, const struct spawn_result *result)
@@ -151,9 +153,17 @@ static void do_take(struct vrrp_group *g, struct vrrp_instance *here)
 	if (r < 0)
 		(void)snprintf(g->hold_why, sizeof(g->hold_why), "cannot take the addresses: %s",
 			strerror(-r));
-	g->is_released = false;
+	g->is_released = g->has_advertised = false;
 	g->renewed_us = g->advertised_us = vrrp_now_us();
 	g->renew_at_us = g->renewed_us + us(life_ms) / LEASE_PARTS;
+}
+
+static void advertise(struct vrrp_group *g) ON_CONTROL;
+static void advertise(struct vrrp_group *g)
+{
+	for (unsigned i = 0; i < g->conf->n_instances; i++)
+		g->instances[i].n_answers = 0;
+	send_all(g, g->priority);
 }
 
 static void do_send_advert(struct vrrp_group *g, struct vrrp_instance *here) ON_CONTROL;
@@ -164,14 +174,20 @@ static void do_send_advert(struct vrrp_group *g, struct vrrp_instance *here)
 		return;
 	for (unsigned i = 0; i < g->conf->n_instances; i++)
 		g->instances[i].master_advert_ms = g->conf->advert_ms;
-	send_all(g, g->priority);
+	advertise(g);
+	g->has_advertised = true;
 	g->advertised_us = vrrp_now_us();
 	g->advert_at_us = g->advertised_us + us(g->conf->advert_ms);
 }
 
+/* Two that both think to have won, as a foreign one can that elects each family for itself, would
+ * answer each other as fast as they can. */
 static void do_answer_advert(struct vrrp_group *g, struct vrrp_instance *here) ON_CONTROL;
 static void do_answer_advert(struct vrrp_group *g, struct vrrp_instance *here)
 {
+	if (here->n_answers >= MAX_ANSWERS)
+		return;
+	here->n_answers++;
 	vrrp_instance_send(here, g->priority);
 }
 
@@ -468,7 +484,7 @@ static void advertise_due(struct vrrp_group *g, int64_t now_us)
 {
 	const int64_t interval_us = us(g->conf->advert_ms);
 
-	send_all(g, g->priority);
+	advertise(g);
 	g->advertised_us = now_us;
 	g->advert_at_us += interval_us;
 	if (g->advert_at_us <= now_us)

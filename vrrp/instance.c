@@ -189,9 +189,12 @@ void vrrp_instance_arm_down(struct vrrp_instance *i, bool is_skew_only)
 	const uint32_t advert_ms = i->master_advert_ms;
 	uint64_t us = is_skew_only ? vrrp_election_skew_us(i->version, priority, advert_ms)
 				   : vrrp_election_down_us(i->version, priority, advert_ms);
+	const int64_t at_us = vrrp_now_us() + (int64_t)us;
 
+	if (is_skew_only && i->down_at_us != 0 && i->down_at_us <= at_us)
+		return; // hastens, and never puts off
 	i->is_down = false;
-	i->down_at_us = vrrp_now_us() + (int64_t)us;
+	i->down_at_us = at_us;
 }
 
 /* ---- hearing --------------------------------------------------------------------------------- */

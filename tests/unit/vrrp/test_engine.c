@@ -45,8 +45,7 @@ static int64_t time_until_answers(struct world *w, unsigned node, int64_t limit_
 	return -1;
 }
 
-/* ---- times
- * --------------------------------------------------------------------------------------- */
+/* ---- times ---------------------------------------------------------------------------------- */
 
 /* spec: 3610, 361 and 37.0 ms after the last advert; 610, 61 and 6.3 ms after a clean stop. */
 static void a_backup_takes_over_in_the_time_of_the_table(void **state)
@@ -169,8 +168,7 @@ static void nobody_is_left_without_a_master_by_a_release(void **state)
 	world_free(w);
 }
 
-/* ---- moving as one
- * --------------------------------------------------------------------------------- */
+/* ---- moving as one -------------------------------------------------------------------------- */
 
 static void equal_priorities_elect_one_node_for_both_families(void **state)
 {
@@ -217,6 +215,41 @@ static void a_healed_partition_has_two_masters_for_an_interval_at_most(void **st
 	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
 	assert_int_equal(world_state(&w->nodes[1]), VRRP_BACKUP);
 	assert_in_range(w->longest_double_us, 0, 100 * MS + 2 * LATENCY_US);
+	world_free(w);
+}
+
+/* Peers that each think to have won answer each other's answers. */
+static void answers_are_no_storm(void **state)
+{
+	struct world *w = settled(2, two, 100);
+	const struct vrrp_instance_status *status = &w->nodes[0].v->instances[0].status;
+	const uint64_t before = status->sent;
+
+	(void)state;
+	world_kill(&w->nodes[1]);
+	for (unsigned i = 0; i < 1000; i++) {
+		vrrp_group_happen(&w->nodes[0].v->groups[0], VRRP_EV_PEER_LOSES,
+			&w->nodes[0].v->instances[0], "");
+		world_run(w, MS);
+	}
+	assert_in_range(status->sent - before, 20, 70);
+	world_free(w);
+}
+
+static void farewells_do_not_put_off_a_take_over(void **state)
+{
+	struct world *w = settled(2, two, 100);
+	struct vrrp_group *g = &w->nodes[1].v->groups[0];
+
+	(void)state;
+	world_kill(&w->nodes[0]);
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < WORLD_INSTANCES; k++)
+			vrrp_group_happen(g, VRRP_EV_PEER_RELEASES, &g->instances[k], "");
+		vrrp_rearm(w->nodes[1].v);
+		world_run(w, 10 * MS);
+	}
+	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
 	world_free(w);
 }
 
@@ -316,6 +349,8 @@ static void what_cannot_be_taken_goes_to_another_node(void **state)
 	world_run(w, 2 * S);
 	assert_int_equal(world_state(&w->nodes[0]), VRRP_FAULT);
 	assert_int_equal(world_state(&w->nodes[1]), VRRP_MASTER);
+	// and takes no leave of addresses that it never had
+	assert_int_equal(w->nodes[0].v->instances[0].status.released_sent, 0);
 	w->nodes[0].refusal = NULL;
 	world_run(w, 10 * S);
 	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
@@ -335,8 +370,7 @@ static void a_lower_priority_by_a_track_hands_over(void **state)
 	world_free(w);
 }
 
-/* ---- the gate, and the end ----------------------------------------------------------------------
- */
+/* ---- the gate, and the end ------------------------------------------------------------------ */
 
 static const char *const gate[] = {"/bin/gate", NULL};
 
@@ -446,6 +480,8 @@ int main(void)
 		cmocka_unit_test(a_node_that_stops_at_its_gate_takes_nothing),
 		cmocka_unit_test(an_opened_gate_does_not_come_before_what_was_heard),
 		cmocka_unit_test(what_is_heard_while_it_stops_sets_nothing_going),
+		cmocka_unit_test(farewells_do_not_put_off_a_take_over),
+		cmocka_unit_test(answers_are_no_storm),
 		cmocka_unit_test(a_master_that_stood_still_tells_nobody_that_it_leaves),
 		cmocka_unit_test(a_lower_priority_by_a_track_hands_over),
 	};

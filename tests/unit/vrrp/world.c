@@ -51,8 +51,7 @@ struct world_node *world_starting(void)
 	return stage()->starting;
 }
 
-/* ---- sockets ----------------------------------------------------------------------------------
- */
+/* ---- sockets -------------------------------------------------------------------------------- */
 
 int vrrp_socket_open(const struct conf_vrrp_instance *instance, int ifindex,
 	const struct addr *source, struct vrrp_socket *ret)
@@ -174,8 +173,7 @@ int vrrp_socket_narrow(const struct vrrp_socket *s, const struct vrrp_hearing *h
 	return 0;
 }
 
-/* ---- what the engine asks for -------------------------------------------------------------------
- */
+/* ---- what the engine asks for --------------------------------------------------------------- */
 
 static int take(void *arg, unsigned group, unsigned life_ms)
 {

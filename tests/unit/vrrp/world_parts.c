@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- tracks ------------------------------------------------------------------------------------
- */
+/* ---- tracks --------------------------------------------------------------------------------- */
 
 struct vrrp_tracks {
 	struct world_node *node;
@@ -85,8 +84,7 @@ void vrrp_tracks_read(
 	*ret = (struct vrrp_track_status){.is_up = true};
 }
 
-/* ---- programs: one at a time, a gate's ----------------------------------------------------------
- */
+/* ---- programs: one at a time, a gate's ------------------------------------------------------ */
 
 struct vrrp_programs {
 	struct world_node *node;
@@ -155,8 +153,7 @@ void world_end_program(struct world_node *node)
 	run.ended(run.arg, &result);
 }
 
-/* ---- notices: nobody is told, but the end waits -------------------------------------------------
- */
+/* ---- notices: nobody is told, but the end waits --------------------------------------------- */
 
 struct vrrp_notify {
 	struct world_node *node;
