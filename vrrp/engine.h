@@ -21,6 +21,8 @@ struct vrrp_instance {
 	struct vrrp_socket socket;
 	struct addr source;
 	unsigned version;
+	int64_t reopen_at_us; // its sockets could not be opened:
+	int open_error;       // -errno of the last time
 	int64_t down_at_us;
 	bool is_down; // the timer has run out since a master was heard
 	/* The interval of the master that is heard; ours while none is. */
@@ -134,6 +136,8 @@ void vrrp_instance_init(struct vrrp_instance *i, struct vrrp_group *g,
 /* Brings the sockets to what the link is now. */
 void vrrp_instance_set_link(struct vrrp_instance *i) ON_CONTROL;
 void vrrp_instance_close(struct vrrp_instance *i) ON_CONTROL;
+/* Once more, when it is time to. */
+void vrrp_instance_reopen(struct vrrp_instance *i, int64_t now_us) ON_CONTROL;
 /* Takes what waits, as far as a turn allows. */
 void vrrp_instance_read(struct vrrp_instance *i) ON_CONTROL;
 void vrrp_instance_send(struct vrrp_instance *i, unsigned priority) ON_CONTROL;

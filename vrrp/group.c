@@ -433,6 +433,8 @@ int64_t vrrp_group_due(const struct vrrp_group *g)
 {
 	int64_t due_us = g->phase == VRRP_PHASE_INIT && !g->is_ready ? g->init_until_us : 0;
 
+	for (unsigned i = 0; i < g->conf->n_instances; i++)
+		due_us = vrrp_sooner(due_us, g->instances[i].reopen_at_us);
 	due_us = vrrp_sooner(due_us, g->hold_until_us);
 	due_us = vrrp_sooner(due_us, g->gate_retry_us);
 	if (g->phase == VRRP_PHASE_MASTER) {
@@ -507,6 +509,7 @@ static bool are_all_down(struct vrrp_group *g, int64_t now_us)
 void vrrp_group_run_timers(struct vrrp_group *g, int64_t now_us)
 {
 	char words[VRRP_WHY_LEN];
+	bool is_news = false;
 
 	if (is_due(g->gate_retry_us, now_us))
 		ask_gate(g);
@@ -522,7 +525,11 @@ void vrrp_group_run_timers(struct vrrp_group *g, int64_t now_us)
 			"no master is heard with more than priority %u", g->priority);
 		vrrp_group_happen(g, VRRP_EV_ALL_DOWN, NULL, words);
 	}
-	if (g->phase == VRRP_PHASE_INIT || is_due(g->hold_until_us, now_us))
+	for (unsigned i = 0; i < g->conf->n_instances; i++)
+		is_news |= is_due(g->instances[i].reopen_at_us, now_us);
+	for (unsigned i = 0; is_news && i < g->conf->n_instances; i++)
+		vrrp_instance_reopen(&g->instances[i], now_us);
+	if (is_news || g->phase == VRRP_PHASE_INIT || is_due(g->hold_until_us, now_us))
 		vrrp_group_look(g, now_us);
 	else
 		settle_gate(g);

@@ -9,7 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PACKETS_A_TURN = 64, TELL_PACE_US = 10000000, MIN_ADVERT_MS = 10, LET_PASS = 3 };
+enum {
+	MAX_PACKETS_A_TURN = 64,
+	TELL_PACE_US = 10000000,
+	REOPEN_US = 1000000,
+	MIN_ADVERT_MS = 10,
+	LET_PASS = 3
+};
 
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void believe(struct vrrp_instance *i, const struct vrrp_advert *advert,
@@ -86,8 +92,17 @@ static void open_socket(struct vrrp_instance *i, const struct vrrp_link *link)
 		if (r < 0)
 			vrrp_socket_close(&i->socket);
 	}
-	if (r < 0)
+	i->reopen_at_us = r < 0 ? vrrp_now_us() + REOPEN_US : 0;
+	if (r < 0 && r != i->open_error)
 		log_error("vrrp %s: cannot open its sockets: %s", i->conf->name, strerror(-r));
+	i->open_error = r;
+}
+
+void vrrp_instance_reopen(struct vrrp_instance *i, int64_t now_us)
+{
+	if (i->reopen_at_us == 0 || now_us < i->reopen_at_us)
+		return;
+	vrrp_instance_set_link(i);
 }
 
 void vrrp_instance_set_link(struct vrrp_instance *i)
@@ -100,6 +115,7 @@ void vrrp_instance_set_link(struct vrrp_instance *i)
 	if (is_open(i) && i->socket.ifindex == link->ifindex && addr_equal(&i->source, &source))
 		return;
 	vrrp_instance_close(i);
+	i->reopen_at_us = 0;
 	i->source = source;
 	if (link->ifindex != 0 && !addr_is_unspecified(&source))
 		open_socket(i, link);

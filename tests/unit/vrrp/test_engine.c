@@ -2,6 +2,7 @@
  * seconds elsewhere is exact here, and a day of faults takes seconds. */
 #include "world.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -357,6 +358,21 @@ static void what_cannot_be_taken_goes_to_another_node(void **state)
 	world_free(w);
 }
 
+static void sockets_that_do_not_open_are_tried_again(void **state)
+{
+	struct world *w = world_new(1, two, 100);
+
+	(void)state;
+	w->nodes[0].socket_error = -EADDRNOTAVAIL;
+	world_start(&w->nodes[0]);
+	world_run(w, 10 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_FAULT);
+	w->nodes[0].socket_error = 0;
+	world_run(w, 2 * S);
+	assert_int_equal(world_state(&w->nodes[0]), VRRP_MASTER);
+	world_free(w);
+}
+
 static void a_lower_priority_by_a_track_hands_over(void **state)
 {
 	struct world *w = settled(2, two, 100);
@@ -483,6 +499,7 @@ int main(void)
 		cmocka_unit_test(farewells_do_not_put_off_a_take_over),
 		cmocka_unit_test(answers_are_no_storm),
 		cmocka_unit_test(a_master_that_stood_still_tells_nobody_that_it_leaves),
+		cmocka_unit_test(sockets_that_do_not_open_are_tried_again),
 		cmocka_unit_test(a_lower_priority_by_a_track_hands_over),
 	};
 

@@ -56,9 +56,12 @@ struct world_node *world_starting(void)
 int vrrp_socket_open(const struct conf_vrrp_instance *instance, int ifindex,
 	const struct addr *source, struct vrrp_socket *ret)
 {
-	int fd = eventfd(0, EFD_NONBLOCK);
+	int fd;
 
 	(void)source;
+	if (stage()->starting->socket_error < 0)
+		return stage()->starting->socket_error;
+	fd = eventfd(0, EFD_NONBLOCK);
 	assert(fd >= 0 && fd < MAX_FD);
 	*ret = (struct vrrp_socket){
 		.rx_fd = fd, .tx_fd = fd, .ifindex = ifindex, .family = instance->family};

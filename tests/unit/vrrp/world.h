@@ -44,6 +44,7 @@ struct world_node {
 	int64_t lease_until_us;
 	unsigned n_taken, n_left;
 	const char *refusal; // of take()
+	int socket_error;    // of opening its sockets; 0: they open
 	int adjustment;      // of its tracks
 	const char *fault;   // of its tracks
 	struct vrrp_tracks *tracks;
