@@ -7,6 +7,7 @@
 # Needs: root, two CPUs. Time: about 60 s.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/workers.sh"
+less_traffic
 
 QUEUES=2
 topology_done() { # the other ends of lb's links send on one queue only

@@ -7,6 +7,7 @@
 # Needs: root, two CPUs. Time: about 60 s.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/workers.sh"
+less_traffic
 
 start_two_workers
 two_workers
