@@ -11,6 +11,7 @@
 PAGES=/proc/sys/vm/nr_hugepages
 BEFORE=$(cat "$PAGES")
 ENOUGH=400
+[ "$SCALE" -ge 100 ] || skip "a sanitizer's build has other memory than it says"
 [ -w "$PAGES" ] || skip "cannot write $PAGES"
 [ "$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)" -gt 1300 ] ||
 	skip "less than 1.3 GiB of memory are available"
@@ -34,7 +35,6 @@ set_free() { # N: so many free ones, beside those that others use
 }
 set_free "$ENOUGH" || skip "the machine cannot have $ENOUGH huge pages"
 
-[ "$SCALE" -ge 100 ] || skip "a sanitizer's build has other memory than it says"
 topology 1
 serve 0 --tcp 80
 config() { # SETTING
