@@ -4,24 +4,33 @@ neighbour discovery; believes nobody's word about its own state.
 
     observer.py show PCAP                    a line for each packet: TIME NODE WHAT
     observer.py failover PCAP AFTER_MS FAMILY VRID [--stalls FILE]
-        "MS OLD NEW STOOD": from the last advert of the master of that time to the first of another
-        node, and for how much of it the machine stood still
-    observer.py masters PCAP                 "FAMILY VRID NODE" of the last advert of each
-    observer.py spans PCAP ADVERT_MS         a line for each time that a node held something
-    observer.py judge PCAP ADVERT_MS [--within MS] [--down MS] [--events FILE] [--stalls FILE]
-        "two holders" and "no holder": what was longer than allowed; exit status 1 if anything was
+        "MS OLD NEW STOOD": from the last advert of the master of that time to the first of
+        another node, and for how much of it the machine stood still
+    observer.py masters PCAP                 "FAMILY VRID NODE" of the last advert of each, if it
+                                             is not older than 5 s
+    observer.py spans PCAP                   a line for each time that a node held something
+    observer.py judge PCAP... [--slack MS] [--down ADVERTS] [--together] [--events FILE]
+                      [--stalls FILE]
+        "two holders", "no holder" and, with --together, "split" (one node holds one thing, another
+        one another): what was longer than allowed; exit status 1 if anything was
+    observer.py gap REQUESTS FROM_MS [--stalls FILE]
+        "MS FAILED STOOD": the longest time without an answer since then in what asker.py wrote
+        down, how many failed, and for how much of it the machine stood still
     observer.py self-test
 
-Nodes are named by their MACs: 02:00:00:00:XX:0N is lbN, as tests/e2e/vrrp.sh makes them, others are
-named by the last number of the source's IPv4 address, or by their MAC. Times are ms since 1970.
+Nodes are named by their MACs: 02:00:00:00:XX:0N is lbN, as tests/e2e/vrrp.sh makes them. Where it
+is a virtual router's, adverts are named by the source's last byte, and answers tell nothing. Times
+are ms since 1970.
 
 A node holds (family, VRID) while it sends adverts, priority 0 ends it, or answers for one of the
-addresses in them; it is taken to have ended when it was silent for 2.5 adverts. Two nodes may hold
-the same for --within (one advert by default) when they can hear each other. Where --down is given,
-nobody may hold it for no longer than that while there is a node that could.
+addresses in them; it is taken to have ended when it was silent for 1.5 adverts. Two nodes that can
+hear each other may hold the same for one advert and --slack. Where --down is given, nobody may hold
+it for no longer than that many adverts (and --slack) while there is a node that could. The interval
+of adverts is what they say.
 
 The events: lines "TIME WHAT NODE". A node is out of the LAN after "apart" until "together", after
-"down" until "up"; it cannot hold after "killed" until "started", after "stopped" until "continued".
+"down" until "up", for IPv6 alone after "apart6" until "together6"; it cannot hold after "killed"
+until "started", after "stopped" until "continued".
 The stalls: lines "END_MS MS" of stalls.py: that much more is allowed.
 """
 
@@ -34,12 +43,13 @@ import struct
 import sys
 
 VRRP = 112
-SILENT_ADVERTS = 2.5
+VIRTUAL_MAC = b"\0\0\x5e\0"  # RFC 9568 §7.3, of whoever is master
+SILENT_ADVERTS = 1.5
 LEAVING = {"apart": "together", "down": "up", "killed": "started", "stopped": "continued"}
 RETURNING = {after: before for before, after in LEAVING.items()}
 CUT_OFF = {"apart", "down"}
 
-Seen = collections.namedtuple("Seen", "ms node kind family vrid priority addresses detail")
+Seen = collections.namedtuple("Seen", "ms node kind family vrid priority interval addresses detail")
 Span = collections.namedtuple("Span", "node first last ended")
 
 
@@ -60,16 +70,16 @@ def read_pcap(data):
         at += length
 
 
-def node_of(mac, source):
+def node_of(mac, source=None):
     if mac[:4] == b"\x02\0\0\0":
         return f"lb{mac[5]}"
-    if source and source.version == 4:
-        return f"lb{source.packed[3]}"
+    if source and mac[:4] == VIRTUAL_MAC:
+        return f"lb{source.packed[-1]}"
     return mac.hex(":")
 
 
 def decode_vrrp(family, message, source):
-    """(VRID, priority, addresses, words) or None."""
+    """(VRID, priority, interval in ms, addresses, words) or None."""
     if len(message) < 8 or message[0] & 15 != 1:
         return None
     version, count = message[0] >> 4, message[3]
@@ -79,16 +89,18 @@ def decode_vrrp(family, message, source):
                  for i in range(0, len(raw) - size + 1, size)]
     interval = message[5] * 1000 if version == 2 else \
         (struct.unpack_from("!H", message, 4)[0] & 0xfff) * 10
-    return message[1], message[2], addresses, f"v{version} from {source} every {interval} ms"
+    words = f"v{version} from {source} every {interval} ms"
+    return message[1], message[2], interval, addresses, words
 
 
 def decode_arp(ms, mac, packet):
     kind, sender, target = struct.unpack_from("!6xH6x4s6x4s", packet)
     source = ipaddress.ip_address(sender)
-    node = node_of(mac, None)
+    node = node_of(mac)
     if kind == 2 or sender == target:
-        return Seen(ms, node, "answer", 4, None, None, [str(source)], "ARP")
-    return Seen(ms, node, "question", 4, None, None, [str(ipaddress.ip_address(target))], "ARP")
+        return Seen(ms, node, "answer", 4, None, None, None, [str(source)], "ARP")
+    asked = [str(ipaddress.ip_address(target))]
+    return Seen(ms, node, "question", 4, None, None, None, asked, "ARP")
 
 
 def decode_icmp6(ms, mac, packet):
@@ -96,7 +108,7 @@ def decode_icmp6(ms, mac, packet):
         return None
     target = str(ipaddress.ip_address(packet[48:64]))
     kind = "answer" if packet[40] == 136 else "question"
-    return Seen(ms, node_of(mac, None), kind, 6, None, None, [target], "ND")
+    return Seen(ms, node_of(mac), kind, 6, None, None, None, [target], "ND")
 
 
 def decode(ms, frame):
@@ -118,14 +130,15 @@ def decode(ms, frame):
     advert = decode_vrrp(family, message, source)
     if not advert:
         return None
-    vrid, priority, addresses, words = advert
-    return Seen(ms, node_of(mac, source), "advert", family, vrid, priority, addresses, words)
+    return Seen(ms, node_of(mac, source), "advert", family, *advert)
 
 
-def look(path):
-    with open(path, "rb") as file:
-        decoded = (decode(ms, frame) for ms, frame in read_pcap(file.read()))
-        return sorted((s for s in decoded if s), key=lambda s: s.ms)
+def look(*paths):
+    seen = []
+    for path in paths:
+        with open(path, "rb") as file:
+            seen += filter(None, (decode(ms, frame) for ms, frame in read_pcap(file.read())))
+    return sorted(seen, key=lambda s: s.ms)
 
 
 # ---- who held what -------------------------------------------------------------------------------
@@ -137,7 +150,7 @@ def holdings(seen):
     for s in seen:
         if s.kind == "advert":
             points[s.family, s.vrid][s.node].append((s.ms, s.priority == 0))
-        elif s.kind == "answer" and s.addresses[0] in owner:
+        elif s.kind == "answer" and s.addresses[0] in owner and s.node[:8] != "00:00:5e":
             points[owner[s.addresses[0]]][s.node].append((s.ms, False))
     return points
 
@@ -159,15 +172,26 @@ def spans_of(node, points, advert_ms):
     return spans
 
 
+def intervals(seen):
+    """{(family, VRID): ms}, the longest that was said."""
+    longest = collections.defaultdict(int)
+    for s in seen:
+        if s.kind == "advert":
+            longest[s.family, s.vrid] = max(longest[s.family, s.vrid], s.interval)
+    return longest
+
+
 def all_spans(by_node, advert_ms):
     return sorted((span for node, points in by_node.items()
                    for span in spans_of(node, points, advert_ms)), key=lambda s: s.first)
 
 
 class World:
-    """What was done to the nodes, and when."""
+    """What was done to the nodes, and when, as far as it concerns a family."""
 
-    def __init__(self, events=(), stalls=()):
+    def __init__(self, events=(), stalls=(), family=4):
+        events = [(ms, what.removesuffix("6"), node) for ms, what, node in events
+                  if family == 6 or not what.endswith("6")]
         self.changes = sorted(events)
         self.times = [ms for ms, _, _ in self.changes]
         self.states = [frozenset()]  # of (what, node): what is the matter with whom
@@ -222,10 +246,17 @@ def both_hold(world, a, b):
         yield began, last
 
 
-def find_two_holders(spans, world, within_ms):
-    for a, b in itertools.combinations(spans, 2):
-        if a.node == b.node:
-            continue
+def overlapping(spans):
+    """Yields pairs of spans of two nodes; the spans in the order of their beginning."""
+    for number, a in enumerate(spans):
+        later = itertools.islice(spans, number + 1, None)
+        for b in itertools.takewhile(lambda s, end=a.last: s.first < end, later):
+            if a.node != b.node:
+                yield a, b
+
+
+def find_two_nodes(spans, world, within_ms):
+    for a, b in overlapping(spans):
         for first, last in both_hold(world, a, b):
             if last - first > within_ms + world.stalled(first, last):
                 yield first, last, f"{a.node} and {b.node}"
@@ -245,15 +276,30 @@ def find_no_holder(by_node, world, down_ms):
                 yield first, last, "able: " + ", ".join(sorted(able))
 
 
-def judge(seen, world, advert_ms, within_ms, down_ms):
+def judge_together(seen, events, stalls, slack_ms):
+    """Likewise, of nodes that hold different things at the same time."""
+    interval = intervals(seen)
+    spans = sorted((span for key, by_node in holdings(seen).items()
+                    for span in all_spans(by_node, interval[key])), key=lambda s: s.first)
+    within_ms = max(interval.values(), default=0) + slack_ms
+    found = find_two_nodes(spans, World(events, stalls), within_ms)
+    return [f"split for {last - first:.1f} ms from {first:.1f}: {who}"
+            for first, last, who in found]
+
+
+def judge(seen, events, stalls, slack_ms, down_adverts):
     """Lines of what is wrong."""
     wrong = []
+    interval = intervals(seen)
     for (family, vrid), by_node in sorted(holdings(seen).items()):
         what = f"IPv{family} VRID {vrid}"
-        found = [("two holders", find_two_holders(
-            all_spans(by_node, advert_ms), world, within_ms))]
-        if down_ms is not None:
-            found.append(("no holder", find_no_holder(by_node, world, down_ms)))
+        world = World(events, stalls, family)
+        advert_ms = interval[family, vrid]
+        found = [("two holders", find_two_nodes(
+            all_spans(by_node, advert_ms), world, advert_ms + slack_ms))]
+        if down_adverts is not None:
+            found.append(("no holder", find_no_holder(
+                by_node, world, down_adverts * advert_ms + slack_ms)))
         wrong += [f"{name} of {what} for {last - first:.1f} ms from {first:.1f}: {who}"
                   for name, list_ in found for first, last, who in list_]
     return wrong
@@ -279,18 +325,17 @@ class Script:
         self.seen = []
 
     def advert(self, node, times, priority=100):
-        self.seen += [Seen(float(ms), node, "advert", 4, 7, priority, ["203.0.113.10"], "")
+        self.seen += [Seen(float(ms), node, "advert", 4, 7, priority, 100, ["203.0.113.10"], "")
                       for ms in times]
         return self
 
     def answer(self, node, times):
-        self.seen += [Seen(float(ms), node, "answer", 4, None, None, ["203.0.113.10"], "ARP")
+        self.seen += [Seen(float(ms), node, "answer", 4, None, None, None, ["203.0.113.10"], "ARP")
                       for ms in times]
         return self
 
-    def wrong(self, events=(), stalls=(), down_ms=None):
-        seen = sorted(self.seen, key=lambda s: s.ms)
-        return judge(seen, World(events, stalls), 100, 100, down_ms)
+    def wrong(self, events=(), stalls=(), down=None):
+        return judge(sorted(self.seen, key=lambda s: s.ms), events, stalls, 0, down)
 
 
 def take_over(at):
@@ -303,13 +348,15 @@ def self_test_judge():
     split = Script().advert("lb1", range(0, 3000, 100))
     split.advert("lb2", range(850, 1560, 100))
     cases = [
-        ("a take-over is in order", take_over(500).wrong(down_ms=400), 0),
-        ("a take-over that took too long", take_over(500).wrong(down_ms=300), 1),
-        ("unless the machine stood still", take_over(500).wrong([], [(700, 100)], 300), 0),
+        ("a take-over is in order", take_over(500).wrong(down=4), 0),
+        ("a take-over that took too long", take_over(500).wrong(down=3), 1),
+        ("unless the machine stood still", take_over(500).wrong([], [(700, 100)], 3), 0),
         ("or nobody could", take_over(500).wrong(
             [(501, "killed", "lb1"), (501, "stopped", "lb2"), (800, "continued", "lb2")],
-            [], 300), 0),
+            [], 3), 0),
         ("two holders while apart, and one advert more", split.wrong(events), 0),
+        ("two holders while only IPv6 was cut", split.wrong(
+            [(500.0, "apart6", "lb1"), (1500.0, "together6", "lb1")]), 1),
         ("two holders without reason", split.wrong(), 1),
         ("two holders for long after it healed", split.wrong(
             [(500.0, "apart", "lb1"), (1300.0, "together", "lb1")]), 1),
@@ -318,12 +365,15 @@ def self_test_judge():
         ("priority 0 ends it at once", Script().advert("lb1", range(0, 1000, 100)).advert(
             "lb1", [1001], 0).advert("lb2", range(990, 3000, 100)).wrong(), 0),
         ("a node that was in fault the whole time is silent", Script().advert(
-            "lb1", range(0, 3000, 100)).wrong([(0.0, "down", "lb2")], [], 200), 0),
+            "lb1", range(0, 3000, 100)).wrong([(0.0, "down", "lb2")], [], 2), 0),
         ("a node without link does not count as a holder", Script().advert(
             "lb1", range(0, 3000, 100)).wrong(
                 [(0.0, "killed", "lb2"), (1000.0, "apart", "lb1"), (1100.0, "started", "lb2")],
-                [], 200), 0),
+                [], 2), 0),
     ]
+    split = take_over(500).seen + [
+        s._replace(family=6, node="lb1") for s in take_over(500).seen]
+    cases.append(("members of a group on two nodes", judge_together(split, [], [], 0), 1))
     return [f"{name}: {wrong}" for name, wrong, n in cases if len(wrong) != n]
 
 
@@ -356,12 +406,12 @@ def self_test_packets():
         frame("02:00:00:00:00:01", b"\x08\x06", arp[:7] + b"\1" + arp[8:]),
     ]
     expected = [
-        ("lb1", "advert", 4, 7, 200, ["203.0.113.10"], "v3 from 203.0.113.1 every 100 ms"),
-        ("lb1", "advert", 4, 7, 0, ["203.0.113.10"], "v2 from 203.0.113.1 every 1000 ms"),
-        ("lb2", "advert", 6, 9, 1, ["2001:db8:0:1::10"], "v3 from fe80::2 every 1000 ms"),
-        ("lb2", "answer", 6, None, None, ["2001:db8:0:1::10"], "ND"),
-        ("lb1", "answer", 4, None, None, ["203.0.113.10"], "ARP"),
-        ("lb1", "question", 4, None, None, ["203.0.113.20"], "ARP"),
+        ("lb1", "advert", 4, 7, 200, 100, ["203.0.113.10"], "v3 from 203.0.113.1 every 100 ms"),
+        ("lb1", "advert", 4, 7, 0, 1000, ["203.0.113.10"], "v2 from 203.0.113.1 every 1000 ms"),
+        ("lb2", "advert", 6, 9, 1, 1000, ["2001:db8:0:1::10"], "v3 from fe80::2 every 1000 ms"),
+        ("lb2", "answer", 6, None, None, None, ["2001:db8:0:1::10"], "ND"),
+        ("lb1", "answer", 4, None, None, None, ["203.0.113.10"], "ARP"),
+        ("lb1", "question", 4, None, None, None, ["203.0.113.20"], "ARP"),
     ]
     wrong = []
     for order, magic, part in ("<", 0xa1b2c3d4, 500), (">", 0xa1b23c4d, 500000):
@@ -380,6 +430,8 @@ def self_test_failover():
     wrong = []
     if failover(seen, 502, 4, 7) != (503.0, 861.0, "lb1", "lb2"):
         wrong.append(f"failover: {failover(seen, 502, 4, 7)}")
+    if gap([(0, "s0"), (5, "s1"), (50, "failed:x"), (90, "s0"), (95, "s0")], 10) != (5, 90, 1):
+        wrong.append("gap")
     if World([], [(700, 100), (690, 50), (900, 100)]).stalled(650, 850) != 100:
         wrong.append("stalls that overlap")
     if failover(seen, 2000, 4, 7) is not None or failover(seen, 502, 6, 7) is not None:
@@ -420,24 +472,49 @@ def show_failover(args):
 
 
 def show_masters(args):
-    last = {(s.family, s.vrid): s for s in look(args.pcap) if s.kind == "advert"}
+    with open(args.pcap, "rb") as file:
+        frames = list(read_pcap(file.read()))
+    lately = (decode(ms, frame) for ms, frame in frames if ms > frames[-1][0] - 5000)
+    last = {(s.family, s.vrid): s for s in lately if s and s.kind == "advert"}
     for (family, vrid), s in sorted(last.items()):
         print(family, vrid, s.node if s.priority else "-")
     return 0
 
 
 def show_spans(args):
-    for (family, vrid), by_node in sorted(holdings(look(args.pcap)).items()):
-        for s in all_spans(by_node, args.advert):
+    seen = look(args.pcap)
+    interval = intervals(seen)
+    for (family, vrid), by_node in sorted(holdings(seen).items()):
+        for s in all_spans(by_node, interval[family, vrid]):
             print(f"IPv{family} {vrid} {s.node} {s.first:.1f} {s.last:.1f} {s.ended}")
     return 0
 
 
+def gap(requests, since_ms):
+    """(from, to, failed) of (ms, outcome): the longest time between two answers."""
+    good = sorted(ms for ms, outcome in requests if not outcome.startswith("failed"))
+    failed = sum(ms >= since_ms and outcome.startswith("failed") for ms, outcome in requests)
+    pairs = [(a, b) for a, b in zip(good, good[1:]) if b >= since_ms]
+    first, last = max(pairs, key=lambda pair: pair[1] - pair[0])
+    return first, last, failed
+
+
+def show_gap(args):
+    with open(args.pcap, encoding="ascii") as file:
+        lines = [line.split() for line in file if line.endswith("\n")]
+    first, last, failed = gap([(float(l[0]), l[3]) for l in lines], args.since)
+    stood = World([], read_lines(args.stalls, (float, float))).stalled(first, last)
+    print(f"{last - first:.0f} {failed} {stood:.0f}")
+    return 0
+
+
 def show_judgement(args):
-    world = World(read_lines(args.events, (float, str, str)),
-                  read_lines(args.stalls, (float, float)))
-    within = args.advert if args.within is None else args.within
-    wrong = judge(look(args.pcap), world, args.advert, within, args.down)
+    events = read_lines(args.events, (float, str, str))
+    stalls = read_lines(args.stalls, (float, float))
+    seen = look(*args.pcap)
+    wrong = judge(seen, events, stalls, args.slack, args.down)
+    if args.together:
+        wrong += judge_together(seen, events, stalls, args.slack)
     print("\n".join(wrong) or "ok")
     return 1 if wrong else 0
 
@@ -451,7 +528,7 @@ def main():
         command = commands.add_parser(name)
         command.set_defaults(run=run)
         if name != "self-test":
-            command.add_argument("pcap")
+            command.add_argument("pcap", nargs="+" if name == "judge" else None)
         for number, kind in numbers:
             command.add_argument(number, type=kind)
         return command
@@ -459,11 +536,13 @@ def main():
     add("show", show)
     add("failover", show_failover, ("after", float), ("family", int), ("vrid", int)).add_argument(
         "--stalls")
+    add("gap", show_gap, ("since", float)).add_argument("--stalls")
     add("masters", show_masters)
-    add("spans", show_spans, ("advert", float))
-    command = add("judge", show_judgement, ("advert", float))
-    for option in "--within", "--down":
-        command.add_argument(option, type=float)
+    add("spans", show_spans)
+    command = add("judge", show_judgement)
+    command.add_argument("--slack", type=float, default=0)
+    command.add_argument("--down", type=float)
+    command.add_argument("--together", action="store_true")
     for option in "--events", "--stalls":
         command.add_argument(option)
     add("self-test", lambda _: self_test())
