@@ -148,7 +148,8 @@ poise_instance() { # NODE NAME
 
 poise_group() { # NODE GROUP
 	local name first i
-	first=$(members "$2" | head -n 1)
+	first=$(members "$2")
+	first=${first%%$'\n'*}
 	echo "$2 = { advert = \"${ROUTER[$first.advert]}ms\"; version = ${ROUTER[$first.version]};"
 	printf '  priority = {'
 	for ((i = 1; i <= NODES; i++)); do
