@@ -63,7 +63,6 @@ static inline void place(const struct dp_worker *w, const struct dp_burst *b, st
 	const struct side *side)
 {
 	p->decision = decision_for(w, b, p, side);
-	p->service = DP_NO_ID;
 }
 
 static inline void set_vip(struct dp_pkt *p, const struct dp_vip_entry *slot)
@@ -206,6 +205,7 @@ void dp_classify_stage(struct dp_worker *w, struct dp_burst *b)
 		struct dp_pkt *p = &b->pkt[i];
 		struct dp_plain h;
 
+		p->service = DP_NO_ID;
 		if (p->in_port != side.port)
 			side = side_of(w, b->tables, p->in_port);
 		if (dp_parse_plain(p->frame, p->frame_len, &h)) {

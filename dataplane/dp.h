@@ -233,6 +233,9 @@ void dp_poll_neighbours(
 
 /* ---- counters -------------------------------------------------------------------------- */
 
+/* Packets of a non-empty burst: 1, at most 8, at most 32, which is the most there can be. */
+enum { DP_BURSTS_OF_1, DP_BURSTS_TO_8, DP_BURSTS_TO_32, DP_N_BURST_SIZES };
+
 /* dataplane.md §9: rx + injected + handoff_in + generated =
  * tx + dropped + punted + handoff_out + held + consumed. `held` is a gauge. */
 struct dp_worker_stats {
@@ -240,13 +243,19 @@ struct dp_worker_stats {
 	uint64_t rx, injected, handoff_in, generated;
 	uint64_t tx, dropped, punted, handoff_out, held, consumed;
 	uint64_t drops[DP_N_DROPS]; // by reason; [DP_KEEP] unused
-	uint64_t connections;       // in the table now
-	uint64_t half_open;         // of them: handshake not complete
+	/* Of them, those of no known service; dp_read_service() has the others. */
+	uint64_t drops_outside[DP_N_DROPS];
+	uint64_t connections;     // in the table now
+	uint64_t half_open;       // of them: handshake not complete
+	uint64_t connections_max; // room in the table
 	uint64_t connections_opened, connections_expired;
 	uint64_t half_open_evicted;        // oldest ones that made room at the bound
+	uint64_t connections_replaced;     // over, and made room for another of the same endpoint
 	uint64_t loops;                    // turns of the poll loop
 	uint64_t busy_cycles, idle_cycles; // TSC; loops with and without packets
+	uint64_t cycles_hz;                // of the TSC
 	uint64_t sleeps;                   // idle pauses taken
+	uint64_t bursts[DP_N_BURST_SIZES]; // from ports, by size; `rx` has their packets
 };
 
 struct dp_server_stats {
@@ -255,6 +264,20 @@ struct dp_server_stats {
 	uint64_t packets_out, bytes_out; // server to client
 	uint64_t established;            // now
 	uint64_t closing;                // now: every other state
+};
+
+/* Drops of one service; what was dropped before that was known counts for none. */
+struct dp_service_stats {
+	uint64_t drops[DP_N_DROPS];
+};
+/* Whether a drop of that reason can be a service's: the others are always 0 above. */
+bool dp_drop_may_be_of_service(enum dp_drop reason) ANY_THREAD;
+
+/* A pool of packet buffers. */
+struct dp_pool_stats {
+	const char *name; // "packets"; static
+	unsigned numa_node;
+	uint64_t free, limit;
 };
 
 struct dp_port_stats {
@@ -270,6 +293,9 @@ struct dp_port_stats {
 	 * they have to be handed over; static. NULL: it does. */
 	const char *rss_why_not;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, tx_errors;
+	uint64_t rx_errors, rx_nombuf; // received with errors; no free buffer to receive into
+	/* Through the TAP, if there is one. */
+	uint64_t tap_to_kernel, tap_from_kernel;
 	/* What the XDP program decided (dataplane.md §1), outside the account. */
 	uint64_t xdp_to_worker, xdp_to_kernel, xdp_vip_not_owned, xdp_no_socket;
 };
@@ -292,8 +318,12 @@ unsigned dp_n_ports(const struct dp *dp) ON_CONTROL;
 const char *dp_port_device(const struct dp *dp, unsigned port) ON_CONTROL;
 void dp_read_worker(const struct dp *dp, unsigned worker, struct dp_worker_stats *ret) ON_CONTROL;
 void dp_read_port(const struct dp *dp, unsigned port, struct dp_port_stats *ret) ON_CONTROL;
-/* Sum over workers; `server` is an id. */
+/* Sum over workers; `server` and `service` are ids. */
 void dp_read_server(const struct dp *dp, unsigned server, struct dp_server_stats *ret) ON_CONTROL;
+void dp_read_service(
+	const struct dp *dp, unsigned service, struct dp_service_stats *ret) ON_CONTROL;
+unsigned dp_n_pools(const struct dp *dp) ON_CONTROL;
+void dp_read_pool(const struct dp *dp, unsigned pool, struct dp_pool_stats *ret) ON_CONTROL;
 
 /* Of one packet in 256 of those that the worker forwarded: from being taken from the driver until
  * the driver took it. What waits for a neighbour does not count. */

@@ -22,3 +22,23 @@ const char *dp_drop_help(enum dp_drop reason)
 	assert(reason > DP_KEEP && reason < DP_N_DROPS);
 	return helps[reason];
 }
+
+bool dp_drop_may_be_of_service(enum dp_drop reason)
+{
+	switch (reason) {
+	case DP_DROP_NOT_OURS: // its client claims an address of this machine
+	case DP_DROP_NO_CONNECTION:
+	case DP_DROP_NO_SERVER:
+	case DP_DROP_TABLE_FULL:
+	case DP_DROP_CLIENT_LIMIT:
+	case DP_DROP_TUPLE_IN_USE:
+	case DP_DROP_NO_ROUTE:
+	case DP_DROP_NO_NEIGHBOUR:
+	case DP_DROP_TOO_BIG:
+	case DP_DROP_NO_BUFFER:
+	case DP_DROP_RATE_LIMITED:
+		return true;
+	default:
+		return false; // found out before the service is, or after it is forgotten
+	}
+}

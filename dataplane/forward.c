@@ -17,6 +17,7 @@ void dp_forward_stage(struct dp_worker *w, struct dp_burst *b)
 		} else if (dp_track(w, b, p)) {
 			dp_nat_translate(p, b->tables->servers);
 		} else {
+			p->service = (int32_t)b->tables->servers[p->conn->server].service;
 			dp_burst_drop(w, p, DP_DROP_TABLE_FULL);
 			continue;
 		}

@@ -79,10 +79,18 @@ static void hold(struct dp_worker *w, struct dp_pkt *p, const struct exit_way *w
 	w->counters.held++;
 }
 
+/* Whose packet it is, should it be dropped. */
+static void know_service(const struct dp_tables *t, struct dp_pkt *p)
+{
+	if (p->conn)
+		p->service = (int32_t)t->servers[p->conn->server].service;
+}
+
 /* The sender shall see the packet as it sent it: the rewrite is undone before it is quoted. A port
  * without an MTU is gone, and its routes are about to go: nothing that a sender should learn. */
 void dp_nexthop_too_big(struct dp_worker *w, struct dp_burst *b, struct dp_pkt *p)
 {
+	know_service(b->tables, p);
 	if (b->tables->ports[p->port].mtu == 0) {
 		dp_burst_drop(w, p, DP_DROP_NO_ROUTE);
 		return;
@@ -101,6 +109,7 @@ void dp_nexthop_look_up(struct dp_worker *w, struct dp_burst *b, struct dp_pkt *
 
 	if (!find_way(t, is_to_server ? &t->servers[p->conn->server].address : &p->key.client,
 		    &way)) {
+		know_service(t, p);
 		dp_burst_drop(w, p, DP_DROP_NO_ROUTE);
 		return;
 	}
@@ -110,6 +119,7 @@ void dp_nexthop_look_up(struct dp_worker *w, struct dp_burst *b, struct dp_pkt *
 		return;
 	}
 	if (!t->nexthops->nexthops[way.nexthop].is_known) {
+		know_service(t, p);
 		hold(w, p, &way);
 		return;
 	}
@@ -132,7 +142,7 @@ static void release(
 			dp_nexthop_send(w, t, id, q->packets[i],
 				rte_pktmbuf_mtod(q->packets[i], uint8_t *));
 		} else {
-			w->counters.drops[DP_DROP_NO_NEIGHBOUR]++;
+			dp_worker_count_drops(w, DP_NO_ID, DP_DROP_NO_NEIGHBOUR, 1);
 			rte_pktmbuf_free(q->packets[i]);
 		}
 	}

@@ -45,7 +45,7 @@ static inline void dp_tx_queue_put(struct dp_worker *w, unsigned port, struct rt
 	struct dp_tx_queue *q = &w->tx[port];
 
 	if (__builtin_expect(q->head - q->tail == DP_TX_QUEUE, false)) {
-		w->counters.drops[DP_DROP_TX_FULL]++;
+		dp_worker_count_drops(w, DP_NO_ID, DP_DROP_TX_FULL, 1);
 		rte_pktmbuf_free(m);
 		return;
 	}

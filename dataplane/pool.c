@@ -21,6 +21,9 @@ _Static_assert((int)CONF_PACKETS_A_QUEUE == 2 * (int)DP_PORT_DESCRIPTORS,
 /* What stands before a frame in a buffer's space. */
 enum { BEFORE_FRAME = RTE_CACHE_LINE_SIZE + sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM };
 
+static const char *const names[DP_N_POOLS] = {
+	[DP_POOL_SMALL] = "packets", [DP_POOL_LARGE] = "packets-large"};
+
 static bool is_large(const struct conf_interface *i)
 {
 	return dp_port_room(i) > DP_PORT_ROOM;
@@ -137,7 +140,6 @@ static int pool_node(const struct dp *dp, enum dp_pool pool)
 
 int dp_pool_open_all(struct dp *dp, struct diag *diag)
 {
-	static const char *const names[DP_N_POOLS] = {"packets", "packets-large"};
 	unsigned n = (unsigned)dp->conf->memory.packets;
 	int r = 0;
 
@@ -164,4 +166,36 @@ void dp_pool_close_all(struct dp *dp)
 		rte_mempool_free(dp->pools[i]);
 		dp->pools[i] = NULL;
 	}
+}
+
+unsigned dp_n_pools(const struct dp *dp)
+{
+	unsigned n = 0;
+
+	for (enum dp_pool i = 0; i < DP_N_POOLS; i++)
+		n += dp->pools[i] != NULL;
+	return n;
+}
+
+static unsigned node_of(const struct rte_mempool *pool)
+{
+	const struct rte_mempool_memhdr *memory = STAILQ_FIRST(&pool->mem_list);
+	const struct rte_memzone *zone = memory ? memory->opaque : NULL;
+
+	return zone && zone->socket_id > 0 ? (unsigned)zone->socket_id : 0;
+}
+
+/* `pool` counts those that there are. */
+void dp_read_pool(const struct dp *dp, unsigned pool, struct dp_pool_stats *ret)
+{
+	enum dp_pool i = DP_POOL_SMALL;
+
+	for (unsigned skip = pool; !dp->pools[i] || skip > 0; i++)
+		skip -= dp->pools[i] != NULL;
+	*ret = (struct dp_pool_stats){
+		.name = names[i],
+		.numa_node = node_of(dp->pools[i]),
+		.free = rte_mempool_avail_count(dp->pools[i]),
+		.limit = dp->pools[i]->size,
+	};
 }

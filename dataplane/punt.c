@@ -45,6 +45,7 @@ static void punt(struct dp_worker *w, int tap_fd, struct dp_pkt *p)
 		return;
 	}
 	w->counters.punted++;
+	w->counters.ports[p->in_port].punted++;
 	rte_pktmbuf_free(p->m);
 }
 
@@ -127,9 +128,10 @@ static bool read_frame(struct dp_worker *w, unsigned port)
 	if (n <= 0)
 		return false;
 	w->counters.injected++;
+	w->counters.ports[port].injected++;
 	w->spare[port] = NULL;
 	if ((size_t)n > rte_pktmbuf_tailroom(m)) { // the TAP's MTU was raised above the port's
-		w->counters.drops[DP_DROP_TOO_BIG]++;
+		dp_worker_count_drops(w, DP_NO_ID, DP_DROP_TOO_BIG, 1);
 		rte_pktmbuf_free(m);
 		return true;
 	}

@@ -105,7 +105,7 @@ static void send_back(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why) O
 static void send_back(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 {
 	swap_macs(p->m);
-	w->counters.drops[why]++;
+	dp_worker_count_drops(w, p->service, why, 1);
 	w->counters.generated++;
 	dp_tx_queue_put(w, p->in_port, p->m);
 }

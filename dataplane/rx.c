@@ -25,4 +25,5 @@ void dp_rx_stage(struct dp_worker *w, struct dp_burst *b, const struct dp_rx_sou
 	b->is_handed_over = false;
 	b->n = n;
 	w->counters.rx += n;
+	w->counters.bursts[n]++;
 }

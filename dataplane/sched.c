@@ -61,10 +61,12 @@ static void forget_in_burst(struct dp_worker *w, struct dp_burst *b, const struc
 	if (!may_be_in_burst(w, b, c))
 		return;
 	for (unsigned i = 0; i < b->n_kept; i++) {
-		if (b->pkt[i].conn == c)
-			dp_burst_drop(w, &b->pkt[i], DP_DROP_NO_CONNECTION);
-		else
+		if (b->pkt[i].conn != c) {
 			dp_burst_keep(b, live++, i);
+			continue;
+		}
+		b->pkt[i].service = (int32_t)b->tables->servers[c->server].service;
+		dp_burst_drop(w, &b->pkt[i], DP_DROP_NO_CONNECTION);
 	}
 	b->n_kept = live;
 	memset(b->changed, 0xff, sizeof(b->changed));
@@ -74,6 +76,7 @@ static void close_in_burst(struct dp_worker *w, struct dp_burst *b, struct dp_co
 static void close_in_burst(struct dp_worker *w, struct dp_burst *b, struct dp_conn *c)
 {
 	forget_in_burst(w, b, c);
+	w->counters.replaced++;
 	dp_worker_close(w, c);
 }
 

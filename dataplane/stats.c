@@ -24,6 +24,13 @@ unsigned dp_n_ports(const struct dp *dp)
 	return dp->n_ports;
 }
 
+static unsigned burst_size(unsigned n_packets)
+{
+	if (n_packets == 1)
+		return DP_BURSTS_OF_1;
+	return n_packets <= 8 ? DP_BURSTS_TO_8 : DP_BURSTS_TO_32;
+}
+
 void dp_read_worker(const struct dp *dp, unsigned worker, struct dp_worker_stats *ret)
 {
 	const struct dp_worker *w = dp->workers[worker];
@@ -42,18 +49,35 @@ void dp_read_worker(const struct dp *dp, unsigned worker, struct dp_worker_stats
 			       __atomic_load_n(&w->flows.half_open.n_used, __ATOMIC_RELAXED),
 		.half_open = __atomic_load_n(&w->flows.half_open.n_used, __ATOMIC_RELAXED),
 		.connections_opened = read_counter(&c->opened),
+		.connections_max = w->setup.connections,
 		.half_open_evicted = read_counter(&c->half_open_evicted),
+		.connections_replaced = read_counter(&c->replaced),
 		.connections_expired = read_counter(&c->expired),
 		.loops = read_counter(&c->loops),
 		.busy_cycles = read_counter(&c->busy_cycles),
 		.idle_cycles = read_counter(&c->idle_cycles),
+		.cycles_hz = w->setup.tsc_hz,
 		.sleeps = read_counter(&c->sleeps),
 	};
 
 	for (int i = DP_KEEP + 1; i < DP_N_DROPS; i++) {
+		s.drops_outside[i] = read_counter(&w->services[DP_NO_ID + 1].drops[i]);
 		s.drops[i] = read_counter(&c->drops[i]);
 		s.dropped += s.drops[i];
 	}
+	for (unsigned n = 1; n <= DP_BURST; n++)
+		s.bursts[burst_size(n)] += read_counter(&c->bursts[n]);
+	*ret = s;
+}
+
+void dp_read_service(const struct dp *dp, unsigned service, struct dp_service_stats *ret)
+{
+	struct dp_service_stats s = {0};
+
+	for (unsigned i = 0; i < dp->n_workers; i++)
+		for (int reason = DP_KEEP + 1; reason < DP_N_DROPS; reason++)
+			s.drops[reason] +=
+				read_counter(&dp->workers[i]->services[service + 1].drops[reason]);
 	*ret = s;
 }
 
@@ -101,9 +125,17 @@ void dp_read_port(const struct dp *dp, unsigned port, struct dp_port_stats *ret)
 		s.tx_bytes += eth.obytes;
 		s.rx_missed += eth.imissed;
 		s.tx_errors += eth.oerrors;
+		s.rx_errors += eth.ierrors;
+		s.rx_nombuf += eth.rx_nombuf;
 	}
 	if (dp->xdp && p->conf->kind == CONF_DEVICE_KERNEL)
 		dp_xdp_read(dp->xdp, p->xdp_port, &xdp);
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		const struct dp_worker_counters *c = &dp->workers[i]->counters;
+
+		s.tap_to_kernel += read_counter(&c->ports[port].punted);
+		s.tap_from_kernel += read_counter(&c->ports[port].injected);
+	}
 	s.xdp_to_worker = xdp.to_worker;
 	s.xdp_to_kernel = xdp.to_kernel;
 	s.xdp_vip_not_owned = xdp.vip_not_owned;

@@ -57,7 +57,7 @@ static void flush_to(struct dp_worker *w, unsigned to)
 		w->setup.ring_to[to], h->items, sizeof(h->items[0]), h->n, NULL);
 
 	w->counters.handoff_out += sent;
-	w->counters.drops[DP_DROP_HANDOFF_FULL] += h->n - sent;
+	dp_worker_count_drops(w, DP_NO_ID, DP_DROP_HANDOFF_FULL, h->n - sent);
 	for (unsigned i = sent; i < h->n; i++)
 		rte_pktmbuf_free(h->items[i].m);
 	h->n = 0;

@@ -37,7 +37,7 @@ enum { SPIN_POLLS = 256, MS_SHIFT = 32 };
 
 void dp_burst_drop(struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason)
 {
-	w->counters.drops[reason]++;
+	dp_worker_count_drops(w, p->service, reason, 1);
 	rte_pktmbuf_free(p->m);
 }
 
@@ -94,15 +94,18 @@ static int map_arrays(struct dp_worker *w, const struct dp_memory_policy *policy
 	};
 	size_t servers = DP_MAX_SERVERS * sizeof(*w->servers);
 	size_t handshakes = DP_MAX_SERVERS * sizeof(*w->handshakes);
+	size_t services = (DP_MAX_SERVICES + 1) * sizeof(*w->services);
 	size_t positions = DP_MAX_SERVICES * sizeof(*w->positions);
 	size_t used = (DP_MAX_NEIGHBOURS + 1) * sizeof(*w->nexthop_used_ms);
 	char *start;
 	int r;
 
-	r = dp_memory_map(servers + handshakes + positions + used, &small, &w->memory);
+	r = dp_memory_map(services + servers + handshakes + positions + used, &small, &w->memory);
 	if (r < 0)
 		return r;
 	start = w->memory.start;
+	w->services = (struct dp_service_counters *)start;
+	start += services;
 	w->servers = (struct dp_server_counters *)start;
 	w->handshakes = (struct dp_handshake_times *)(start + servers);
 	start += servers + handshakes;

@@ -47,7 +47,7 @@ struct dp_pkt {
 	uint16_t ip_len;      // the whole IP packet
 	uint16_t in_port;     // where it was received
 	uint16_t port;        // where it was to leave, if it is too big for that
-	int32_t service;      // id; DP_NO_ID unless a VIP's packet without a connection
+	int32_t service;      // id; DP_NO_ID unless a VIP's packet without a connection, or dropped
 	const struct dp_vip_entry *vip; // if is_to_vip
 };
 
@@ -160,12 +160,21 @@ struct dp_forward_times {
 	uint64_t bounds_tsc[DP_N_LATENCY_BUCKETS - 1];
 };
 
+/* What a service's packets were dropped for. A power of two long, for a fast index. */
+struct dp_service_counters {
+	uint64_t drops[DP_N_DROPS];
+} __attribute__((aligned(256)));
+
 struct dp_worker_counters {
 	uint64_t rx, injected, handoff_in, generated;
 	uint64_t tx, punted, handoff_out, held; // held is a gauge
-	uint64_t drops[DP_N_DROPS];
-	uint64_t opened, expired, half_open_evicted;
+	uint64_t drops[DP_N_DROPS];             // all: sums over dp_worker.services
+	uint64_t opened, expired, half_open_evicted, replaced;
 	uint64_t loops, sleeps, busy_cycles, idle_cycles;
+	uint64_t bursts[DP_BURST + 1]; // from a port, by the number of packets
+	struct {
+		uint64_t punted, injected;
+	} ports[DP_MAX_PORTS];
 } __attribute__((aligned(64)));
 
 /* Tokens refilled by time: replies of our own are limited (dataplane.md §5). */
@@ -200,7 +209,8 @@ struct dp_worker {
 	struct dp_flows flows;
 	struct dp_worker_counters counters;
 	struct dp_server_counters *servers;    // by id
-	struct dp_handshake_times *handshakes; // likewise
+	struct dp_service_counters *services;  // by id, 1 up: the first is for no known service
+	struct dp_handshake_times *handshakes; // by server id
 	struct dp_forward_times times;
 	struct dp_schedule_position *positions; // by service id
 	uint32_t *nexthop_used_ms;              // by id; when it last carried a packet, never 0
@@ -215,7 +225,7 @@ struct dp_worker {
 	uint64_t ms_factor, us_factor;        // TSC to milli-, microseconds, 32.32 fixed point
 	uint32_t now_ms;
 	uint32_t swept_ms;
-	struct dp_memory memory;    // servers, handshakes, positions, nexthop_used_ms
+	struct dp_memory memory;    // all of the arrays above
 	struct dp_request *request; // atomic; set by control, cleared by the worker
 	bool must_stop;             // atomic; set by control
 	struct dp_burst burst, other;
@@ -227,6 +237,16 @@ static inline void dp_burst_keep(struct dp_burst *b, unsigned to, unsigned from)
 {
 	if (to != from)
 		b->pkt[to] = b->pkt[from];
+}
+
+/* Counts n drops of a service, or of none (DP_NO_ID, which is -1). */
+static inline void dp_worker_count_drops(
+	struct dp_worker *w, int32_t service, enum dp_drop reason, unsigned n) ON_WORKER;
+static inline void dp_worker_count_drops(
+	struct dp_worker *w, int32_t service, enum dp_drop reason, unsigned n)
+{
+	w->counters.drops[reason] += n;
+	w->services[service + 1].drops[reason] += n;
 }
 
 /* The one exit for what is not forwarded: counted by reason, buffer freed. */

@@ -501,6 +501,19 @@ void rig_sweep(struct rig *r)
 
 /* ---- what must always hold --------------------------------------------------------------- */
 
+/* Each drop is counted with its service or with none, and for a reason that a service can have. */
+static void check_service_drops(const struct dp_worker *w)
+{
+	for (int reason = DP_KEEP + 1; reason < DP_N_DROPS; reason++) {
+		uint64_t outside = w->services[DP_NO_ID + 1].drops[reason], sum = 0;
+
+		for (unsigned i = 0; i < RIG_MAX_SERVICES; i++)
+			sum += w->services[i + 1].drops[reason];
+		assert_int_equal(sum + outside, w->counters.drops[reason]);
+		assert_true(sum == 0 || dp_drop_may_be_of_service(reason));
+	}
+}
+
 void rig_check_account(const struct rig *r)
 {
 	const struct dp_worker_counters *c = &r->w->counters;
@@ -508,6 +521,7 @@ void rig_check_account(const struct rig *r)
 
 	for (int i = DP_KEEP + 1; i < DP_N_DROPS; i++)
 		dropped += c->drops[i];
+	check_service_drops(r->w);
 	for (unsigned port = 0; port < RIG_PORTS; port++)
 		held += r->w->tx[port].head - r->w->tx[port].tail;
 	for (unsigned i = 0; i < DP_PENDING; i++)

@@ -160,6 +160,7 @@ static void without_a_server_tcp_gets_a_reset(void **state)
 		&(struct packet_spec){
 			RIG_FAR4, RIG_VIP4, 1000, 82, IPPROTO_TCP, .tcp_flags = DP_TCP_SYN},
 		DP_DROP_NO_SERVER);
+	assert_int_equal(r->w->services[DP_NO_ID + 1].drops[DP_DROP_NO_SERVER], 0);
 	assert_int_equal(rig_connections(r), 0);
 	rig_free(r);
 }
