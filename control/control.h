@@ -25,6 +25,7 @@ struct ctl_events;
 struct ctl_maintenance;
 struct ctl_quorum_runner;
 struct event_base;
+struct http_server;
 struct netlink;
 struct spawner;
 struct vrrp;
@@ -45,6 +46,7 @@ struct ctl_server {
 	struct hc_report last; // last.at_ms 0: no result yet
 	int64_t since_ms;      // CLOCK_REALTIME of the last change of `health`, or of the start
 	struct ctl_event_limit log_limit; // of verdicts
+	uint64_t n_transitions;           // of `health` between up and down
 };
 
 /* One half: (service, family, protocol). Its position in ctl.services is its id. */
@@ -75,6 +77,7 @@ struct ctl {
 	struct ctl_loop *loop;               // control.c's own: events and timers
 	struct ctl_admin_server *admin;      // admin.c's own
 	struct ctl_events *events;           // events.c's own
+	struct http_server *http;            // http.c's own; NULL: nobody listens
 	struct ctl_service *services;
 	unsigned n_services;
 	struct ctl_server *servers;

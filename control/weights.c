@@ -116,6 +116,7 @@ void ctl_server_set_health(struct ctl *ctl, unsigned server, const struct hc_rep
 	if (report->is_ok)
 		s->check_weight = report->weight;
 	s->health = report->state;
+	s->n_transitions += s->health != before && before != HC_UNKNOWN;
 	if (s->health != before) {
 		s->since_ms = report->at_ms;
 		tell_verdict(ctl, s, before);

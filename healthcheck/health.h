@@ -34,6 +34,9 @@ enum hc_state { HC_UNKNOWN, HC_UP, HC_DOWN };
 
 enum { HC_DETAIL_LEN = 160, HC_NO_WEIGHT = -1 };
 
+/* How probes ended. Not made: for a reason of this machine's. */
+enum hc_end { HC_ENDED_OK, HC_ENDED_FAILED, HC_ENDED_TIMEOUT, HC_ENDED_NOT_MADE, HC_N_ENDS };
+
 struct hc_report {
 	unsigned id;
 	enum hc_state state;  // the verdict after this result
@@ -42,6 +45,9 @@ struct hc_report {
 	uint32_t duration_us; // of the probe
 	int weight;           // that a script with dynamic_weight gave; else HC_NO_WEIGHT
 	int64_t at_ms;        // CLOCK_REALTIME of the result
+	/* Of the target since hc_start(), this one included; a report that was held back is in the
+	 * next one's. */
+	uint64_t n_ended[HC_N_ENDS];
 	/* "connected", "connect: refused", "connect: timed out after 5s", "not checked" (type
 	 * `none`). "not probed: WHY": the probe could not be made on this machine (no
 	 * descriptor, no local port); counts neither way, is_ok is false, tried again soon. */

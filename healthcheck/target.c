@@ -52,6 +52,7 @@ struct target {
 	struct hc_run run;   // of the running probe, or else of the last
 	int64_t due_us;      // of the next start, or of the last if that is under way
 	struct event *timer; // the next start; while a probe runs, its timeout
+	uint64_t n_ended[HC_N_ENDS];
 	bool is_running;
 	bool is_made;              // ops->init has been called
 	TAILQ_ENTRY(target) ready; // in set->ready between due and start
@@ -120,6 +121,7 @@ static void report(struct target *t, const struct hc_outcome *outcome)
 	};
 
 	memcpy(r.detail, outcome->detail, sizeof(r.detail));
+	memcpy(r.n_ended, t->n_ended, sizeof(r.n_ended));
 	for (unsigned i = 0; i < t->n_owners; i++) {
 		struct owner *o = &t->owners[i];
 
@@ -145,7 +147,16 @@ static void warn_not_made(struct target *t, const char *why)
 		why, WARN_PAUSE_US / US_PER_S);
 }
 
-static void finish(struct target *t, const struct hc_outcome *outcome)
+static enum hc_end end_of(const struct hc_outcome *outcome, bool is_out_of_time)
+{
+	if (outcome->result == HC_OK)
+		return HC_ENDED_OK;
+	if (outcome->result == HC_NOT_MADE)
+		return HC_ENDED_NOT_MADE;
+	return is_out_of_time ? HC_ENDED_TIMEOUT : HC_ENDED_FAILED;
+}
+
+static void finish(struct target *t, const struct hc_outcome *outcome, bool is_out_of_time)
 {
 	const struct conf_check *check = t->job.check;
 	struct hc_targets *set = t->set;
@@ -154,6 +165,7 @@ static void finish(struct target *t, const struct hc_outcome *outcome)
 	set->n_running--;
 	arm_turn(set);
 	t->run.ended_us = now_us();
+	t->n_ended[end_of(outcome, is_out_of_time)]++;
 	t->verdict = hc_verdict_step(check, t->verdict, outcome->result, t->run.ended_us).next;
 	report(t, outcome);
 	if (outcome->result == HC_NOT_MADE)
@@ -169,7 +181,7 @@ static void finish(struct target *t, const struct hc_outcome *outcome)
 
 static void on_done(void *arg, const struct hc_outcome *outcome)
 {
-	finish(arg, outcome);
+	finish(arg, outcome, false);
 }
 
 /* ---- starts ------------------------------------------------------------------------------- */
@@ -185,7 +197,7 @@ static void start_probe(struct target *t)
 	t->set->n_running++;
 	arm(t->timer, (int64_t)t->job.check->timeout_ms * US_PER_MS);
 	if (!t->ops->start(t->probe, &t->job, &outcome))
-		finish(t, &outcome);
+		finish(t, &outcome, false);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
@@ -221,7 +233,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	outcome = hc_probe_end_of_time(t->ops, t->probe, t->job.check);
 	t->ops->cancel(t->probe);
-	finish(t, &outcome);
+	finish(t, &outcome, true);
 }
 
 void hc_targets_start(struct hc_targets *set)
