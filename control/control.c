@@ -12,6 +12,7 @@
 #include "control/admin.h"
 #include "control/events.h"
 #include "control/failover.h"
+#include "control/http.h"
 #include "control/loop.h"
 #include "control/maintenance.h"
 #include "control/netlink.h"
@@ -335,6 +336,8 @@ static int start(struct ctl *ctl, struct diag *diag)
 	if (r == 0)
 		r = start_health(ctl);
 	if (r == 0)
+		r = ctl_http_start(ctl, diag);
+	if (r == 0)
 		r = add_events(ctl);
 	return r;
 }
@@ -346,6 +349,7 @@ static void stop(struct ctl *ctl)
 	if (ctl->dp && ctl->nl)
 		ctl_ownership_leave_always(ctl);
 	ctl_admin_stop(ctl);
+	ctl_http_stop(ctl);
 	ctl_maintenance_stop(ctl);
 	ctl_quorum_stop(ctl);
 	remove_events(ctl);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "control/control.h"
+#include "control/metrics.h"
 #include "healthcheck/health.h"
 
 #include <getopt.h>
@@ -12,7 +13,7 @@
 
 static const char default_path[] = "/etc/poise/poise.conf";
 
-enum action { RUN, TEST, PRINT_DEFAULTS, PRINT_MANUAL, CLEANUP };
+enum action { RUN, TEST, PRINT_DEFAULTS, PRINT_MANUAL, PRINT_METRICS, CLEANUP };
 
 struct options {
 	const char *path;
@@ -38,7 +39,13 @@ static const char help[] =
 	"Stays in the foreground; SIGTERM ends it cleanly.\n"
 	"Settings: poise.conf(5). Looking at it and steering it: poise(1).\n";
 
-enum long_only { OPT_SOCKET = 256, OPT_CLEANUP, OPT_PRINT_DEFAULTS, OPT_PRINT_MANUAL };
+enum long_only {
+	OPT_SOCKET = 256,
+	OPT_CLEANUP,
+	OPT_PRINT_DEFAULTS,
+	OPT_PRINT_MANUAL,
+	OPT_PRINT_METRICS
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -46,7 +53,8 @@ static const struct option long_options[] = {
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"cleanup", no_argument, NULL, OPT_CLEANUP},
 	{"print-defaults", no_argument, NULL, OPT_PRINT_DEFAULTS},
-	{"print-manual", no_argument, NULL, OPT_PRINT_MANUAL}, // for the build of poise.conf(5)
+	{"print-manual", no_argument, NULL, OPT_PRINT_MANUAL},   // for the build of poise.conf(5)
+	{"print-metrics", no_argument, NULL, OPT_PRINT_METRICS}, // docs/metrics.md
 	{"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -83,6 +91,9 @@ static void take_option(int opt, struct options *o)
 		break;
 	case OPT_PRINT_MANUAL:
 		o->action = PRINT_MANUAL;
+		break;
+	case OPT_PRINT_METRICS:
+		o->action = PRINT_METRICS;
 		break;
 	case 'V':
 		(void)printf("poised %s\n", POISE_VERSION);
@@ -161,6 +172,10 @@ int main(int argc, char **argv)
 	}
 	if (o.action == PRINT_MANUAL) {
 		conf_print_manual(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (o.action == PRINT_METRICS) {
+		ctl_metrics_print_doc(stdout);
 		return EXIT_SUCCESS;
 	}
 	conf = load(&o);

@@ -288,6 +288,7 @@ struct dp_port_stats {
 	uint8_t mac[6];
 	unsigned mtu;
 	bool is_up;
+	uint32_t speed_mbps; // as the driver says; 0: unknown
 	unsigned n_queues;
 	/* With several workers: why the device does not spread packets by the owner hash, so that
 	 * they have to be handed over; static. NULL: it does. */

@@ -97,6 +97,16 @@ static const char *driver_of(const struct dp_port *p)
 	return info.driver_name;
 }
 
+static uint32_t speed_of(const struct dp_port *p)
+{
+	struct rte_eth_link link = {0};
+
+	if (p->n_queues == 0 || rte_eth_link_get_nowait(p->queues[0].ethdev, &link) < 0 ||
+		link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
+		return 0;
+	return link.link_speed;
+}
+
 void dp_read_port(const struct dp *dp, unsigned port, struct dp_port_stats *ret)
 {
 	const struct dp_port *p = &dp->ports[port];
@@ -107,6 +117,7 @@ void dp_read_port(const struct dp *dp, unsigned port, struct dp_port_stats *ret)
 		.tap = p->tap.device[0] ? p->tap.device : NULL,
 		.mtu = p->state.mtu,
 		.is_up = p->state.is_up,
+		.speed_mbps = speed_of(p),
 		.n_queues = p->n_queues,
 		.rss_why_not = p->rss_why_not,
 	};

@@ -78,6 +78,35 @@ void dp_read_handshake(const struct dp *dp, unsigned server, struct dp_times *re
 	*ret = dp->handshake;
 }
 
+void dp_read_service(const struct dp *dp, unsigned service, struct dp_service_stats *ret)
+{
+	(void)dp;
+	*ret = (struct dp_service_stats){.drops = {[DP_DROP_NO_SERVER] = service + 1}};
+}
+
+unsigned dp_n_pools(const struct dp *dp)
+{
+	(void)dp;
+	return 1;
+}
+
+void dp_read_pool(const struct dp *dp, unsigned pool, struct dp_pool_stats *ret)
+{
+	(void)dp;
+	(void)pool;
+	*ret = (struct dp_pool_stats){.name = "packets", .free = 900, .limit = 1000};
+}
+
+void dp_read_latency(const struct dp *dp, unsigned worker, struct dp_times *ret)
+{
+	(void)dp;
+	*ret = (struct dp_times){.n_buckets = 3,
+		.bounds_seconds = {0.000001, 0.001},
+		.buckets = {1, 2, worker},
+		.count = 3 + worker,
+		.sum_seconds = 0.0015};
+}
+
 int dp_query_start(struct dp *dp, const struct dp_conn_filter *filter, unsigned limit,
 	struct dp_query **ret_query)
 {

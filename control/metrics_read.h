@@ -1,0 +1,27 @@
+#pragma once
+
+#include "control/metrics_model.h"
+
+/* Readers of families, for the table. The name says which: metrics_read_NAME is poise_NAME. */
+
+metrics_read metrics_read_build_info, metrics_read_start_time, metrics_read_reload_ok,
+	metrics_read_reload_time, metrics_read_loop, metrics_read_memory;
+metrics_read metrics_read_service_info, metrics_read_service_connections_total,
+	metrics_read_service_connections, metrics_read_service_packets, metrics_read_service_bytes,
+	metrics_read_service_drops, metrics_read_service_servers;
+metrics_read metrics_read_server_info, metrics_read_server_up, metrics_read_server_state,
+	metrics_read_server_weight, metrics_read_server_weight_configured,
+	metrics_read_server_connections_total, metrics_read_server_connections,
+	metrics_read_server_packets, metrics_read_server_bytes, metrics_read_handshakes;
+metrics_read metrics_read_check_up, metrics_read_check_duration, metrics_read_check_runs,
+	metrics_read_check_transitions;
+metrics_read metrics_read_table_entries, metrics_read_table_limit, metrics_read_created,
+	metrics_read_expired, metrics_read_insert_failures, metrics_read_busy, metrics_read_idle,
+	metrics_read_worker_packets, metrics_read_bursts, metrics_read_latency;
+metrics_read metrics_read_port_info, metrics_read_port_up, metrics_read_port_speed,
+	metrics_read_rx_packets, metrics_read_rx_bytes, metrics_read_tx_packets,
+	metrics_read_tx_bytes, metrics_read_rx_missed, metrics_read_rx_errors,
+	metrics_read_rx_nombuf, metrics_read_tx_errors, metrics_read_drops, metrics_read_exceptions,
+	metrics_read_mbufs_free, metrics_read_mbufs_limit;
+metrics_read metrics_read_vrrp_state, metrics_read_vrrp_priority, metrics_read_vrrp_transitions,
+	metrics_read_vrrp_adverts, metrics_read_vrrp_errors;
