@@ -31,6 +31,8 @@ static void the_first_look_judges_nothing(void **state)
 	(void)state;
 	assert_int_equal(ctl_pulse_look(&p, 0, INT64_C(1) << 40, &stood_ms), CTL_PULSE_NO_NEWS);
 	assert_int_equal(
+		ctl_pulse_look(&p, 0, (INT64_C(1) << 40) + 50, &stood_ms), CTL_PULSE_NO_NEWS);
+	assert_int_equal(
 		ctl_pulse_look(&p, 0, (INT64_C(1) << 40) + 99, &stood_ms), CTL_PULSE_NO_NEWS);
 	assert_int_equal(
 		ctl_pulse_look(&p, 0, (INT64_C(1) << 40) + 100, &stood_ms), CTL_PULSE_STUCK);
@@ -71,6 +73,34 @@ static void a_late_look_blames_nobody(void **state)
 	assert_int_equal(ctl_pulse_look(&p, 8, START_MS + 3099, &stood_ms), CTL_PULSE_NO_NEWS);
 }
 
+/* Stopped with all its threads, for whatever time, it looks before the worker has turned. */
+static void a_stop_of_the_whole_process_blames_nobody(void **state)
+{
+	(void)state;
+	for (int64_t stop_ms = LOOK_MS; stop_ms < 10000; stop_ms += 7) {
+		struct ctl_pulse p = {0};
+		int64_t stood_ms, now_ms = START_MS;
+
+		(void)ctl_pulse_look(&p, 7, now_ms, &stood_ms);
+		now_ms += stop_ms;
+		assert_int_equal(ctl_pulse_look(&p, 7, now_ms, &stood_ms), CTL_PULSE_NO_NEWS);
+		now_ms += LOOK_MS;
+		assert_int_equal(ctl_pulse_look(&p, 8, now_ms, &stood_ms), CTL_PULSE_NO_NEWS);
+	}
+}
+
+/* But one that stands while the other looks seldom is found, at the third look. */
+static void a_stuck_loop_is_found_by_who_is_always_late(void **state)
+{
+	struct ctl_pulse p = {0};
+	int64_t stood_ms;
+
+	(void)state;
+	(void)ctl_pulse_look(&p, 7, START_MS, &stood_ms);
+	assert_int_equal(ctl_pulse_look(&p, 7, START_MS + 500, &stood_ms), CTL_PULSE_NO_NEWS);
+	assert_int_equal(ctl_pulse_look(&p, 7, START_MS + 1000, &stood_ms), CTL_PULSE_STUCK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -78,6 +108,8 @@ int main(void)
 		cmocka_unit_test(the_first_look_judges_nothing),
 		cmocka_unit_test(standing_for_100_ms_is_said_once_and_turning_again_once),
 		cmocka_unit_test(a_late_look_blames_nobody),
+		cmocka_unit_test(a_stop_of_the_whole_process_blames_nobody),
+		cmocka_unit_test(a_stuck_loop_is_found_by_who_is_always_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
