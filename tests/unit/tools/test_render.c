@@ -141,8 +141,8 @@ static void fields_that_are_missing_or_odd_do_no_harm(void **state)
 		"{\"errors\": [{}], \"connections\": [{}]}",
 		"{\"changes\": [null, {}, {\"old\": [], \"new\": {}}]}",
 		"{\"groups\": [null, {}, {\"instances\": [null, {}], \"tracks\": [null, {}]}]}",
-		"{\"vrrp\": [null, {}], \"groups\": [{\"instances\": [{\"master\": {}, "
-		"\"errors_total\": {\"ttl\": 1}, \"addresses\": [null, 5]}]}]}",
+		("{\"vrrp\": [null, {}], \"groups\": [{\"instances\": [{\"master\": {}, "
+		 "\"errors_total\": {\"ttl\": 1}, \"addresses\": [null, 5]}]}]}"),
 		"{\"events\": [null, {}, 5], \"lost\": \"x\"}",
 		"{\"servers_down\": [{}, 1], \"warnings\": [\"x\"], \"time\": 5}"};
 
