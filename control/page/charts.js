@@ -3,6 +3,7 @@
 "use strict";
 
 const CHART_SECONDS = 600;
+const LEAST_SECONDS = 60; // of a daemon that has just begun
 const GAP_SECONDS = 3; // without a sample: the line is broken
 
 const CHARTS = [
@@ -74,9 +75,10 @@ class Chart {
 	/* The library measures its box and reads colours once, so that it begins with the first data. */
 	draw() {
 		const end = this.rows[this.rows.length - 1][0].getTime();
+		const begin = Math.min(this.rows[0][0].getTime(), end - LEAST_SECONDS * 1000);
 		const more = {
 			file: this.rows,
-			dateWindow: [end - CHART_SECONDS * 1000, end],
+			dateWindow: [begin, end],
 			axes: {y: {valueRange: [0, this.top()]}},
 		};
 
@@ -99,7 +101,7 @@ class Chart {
 			strokeWidth: 1.5, highlightCircleSize: 3, rightGap: 4, xRangePad: 0,
 			axisLabelFontSize: 11, axisLineColor: colour("--rule"), gridLineColor: colour("--rule"),
 			axes: {
-				x: {axisLabelFormatter: (date) => asClock(date).slice(0, 5), pixelsPerLabel: 60,
+				x: {axisLabelFormatter: (date) => asClock(date).replace(/:00$/, ""), pixelsPerLabel: 64,
 					drawGrid: false},
 				y: {axisLabelFormatter: (v) => this.spec.axis(v), pixelsPerLabel: 28,
 					axisLabelWidth: 42, ...more.axes.y},

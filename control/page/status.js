@@ -70,6 +70,35 @@ function rolesOf(status) {
 	return status.vrrp.map((g) => ({state: g.state, word: g.group + " " + g.state.toUpperCase()}));
 }
 
+/* Servers that are down, those of a pool with the same trouble as one: where, since when and why. */
+function downServers(services) {
+	const found = new Map();
+
+	for (const service of services)
+		for (const s of service.servers.filter((server) => server.state === "down")) {
+			const key = [service.pool, s.server, s.check.detail].join("/");
+			const trouble = found.get(key) || {server: s.server, detail: s.check.detail,
+				since: s.check.since, halves: []};
+
+			if (s.check.since < trouble.since)
+				trouble.since = s.check.since;
+			trouble.halves.push(service);
+			found.set(key, trouble);
+		}
+	return [...found.values()];
+}
+
+/* "imap, smtp (IPv6)": the family is said where only one of two is meant. */
+function placeWords(halves, services) {
+	const names = [...new Set(halves.map((h) => h.service))];
+	const isWhole = (name) => services.filter((s) => s.service === name).length
+		=== halves.filter((h) => h.service === name).length;
+
+	return names.map((name) => isWhole(name) ? name : name + " (" + halves
+		.filter((h) => h.service === name)
+		.map((h) => h.protocol.toUpperCase() + " IPv" + h.family).join(", ") + ")").join(", ");
+}
+
 function problemsOf(answer, now) {
 	const problems = [];
 	const say = (text) => problems.push(text);
@@ -80,12 +109,11 @@ function problemsOf(answer, now) {
 		say("worker " + w.worker + " is stuck: it forwards nothing");
 	answer.status.warnings.forEach(say);
 	for (const s of answer.services.filter((service) => service.state === "down"))
-		say("service " + s.service + " (" + s.protocol + ", IPv" + s.family + ") is down: no server");
-	for (const service of answer.services)
-		for (const s of service.servers.filter((server) => server.state === "down"))
-			say(service.service + "/" + s.server + " (" + service.protocol + ", IPv" + service.family
-				+ ") is down for " + asAge((now - new Date(s.check.since)) / 1000)
-				+ (s.check.detail ? ": " + s.check.detail : ""));
+		say("service " + s.service + " (" + s.protocol.toUpperCase() + " IPv" + s.family
+			+ ") is down: it has no server");
+	for (const t of downServers(answer.services))
+		say("server " + t.server + " is down for " + asAge((now - new Date(t.since)) / 1000)
+			+ (t.detail ? ": " + t.detail : "") + " \u2013 in " + placeWords(t.halves, answer.services));
 	if (problems.length > MAX_PROBLEMS) {
 		const left = problems.length - MAX_PROBLEMS + 1;
 

@@ -104,7 +104,8 @@ function fillEvent(row, event, now) {
 
 	put(row.cell.at, (isToday ? "" : asDay(at) + " ") + asClock(at));
 	hint(row.cell.at, event.at);
-	mark(row.cell.kind, "kind level-" + event.level);
+	mark(row.cell.kind, "kind level-" + event.level
+		+ (event.after === "down" || event.after === "fault" ? " bad" : ""));
 	put(row.cell.kind, event.kind);
 	put(row.cell.message, event.message);
 }

@@ -4,6 +4,7 @@
     browser.py PORT open FOLDER          a browser with its profile in FOLDER; prints SESSION
     browser.py PORT go SESSION URL
     browser.py PORT run SESSION SCRIPT   prints as JSON what the script's "return" gives
+    browser.py PORT cpu SESSION SCRIPT   prints the milliseconds the page's thread computed for it
     browser.py PORT screen SESSION WIDTH HEIGHT [light|dark]
     browser.py PORT shot SESSION FILE [whole]
     browser.py PORT log SESSION          what the page said on its console, a line each
@@ -63,6 +64,18 @@ def run(driver, script):
     print(json.dumps(driver.order("/execute/sync", {"script": script, "args": []})))
 
 
+def cpu(driver, script):
+    def thread_seconds():
+        metrics = driver.devtools("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in metrics if m["name"] == "ThreadTime")
+
+    driver.devtools("Performance.disable")
+    driver.devtools("Performance.enable", timeDomain="threadTicks")
+    before = thread_seconds()
+    driver.order("/execute/sync", {"script": script, "args": []})
+    print(round((thread_seconds() - before) * 1000))
+
+
 def screen(driver, width, height, look="light"):
     driver.devtools("Emulation.setEmulatedMedia", media="screen",
                     features=[{"name": "prefers-color-scheme", "value": look}])
@@ -96,7 +109,7 @@ def close(driver):
 
 
 def main():
-    orders = {"go": go, "run": run, "screen": screen, "shot": shot, "log": log,
+    orders = {"go": go, "run": run, "cpu": cpu, "screen": screen, "shot": shot, "log": log,
               "requests": requests, "close": close}
     if len(sys.argv) < 4 or sys.argv[2] not in (*orders, "open"):
         sys.exit(__doc__)
