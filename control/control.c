@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 enum { LEASE_RENEW_MS = DP_LEASE_LIFE_MS / 5, WANTS_POLL_MS = 2, USED_POLL_MS = 1000 };
-enum { HOUSEKEEPING_MS = 20, MAX_DESCRIPTORS = 65536 };
+enum { HOUSEKEEPING_MS = 20, MAX_DESCRIPTORS = 65536, LOW_EVENTS_A_TURN = 8 };
 
 int64_t ctl_monotonic_ms(void)
 {
@@ -427,6 +427,25 @@ static void run(struct ctl *ctl)
 	ctl_realtime_leave(); // waiting for workers, whose CPU this may be
 }
 
+/* A crowd of the web server's clients must not make a turn long: of events with low priority a few
+ * at a time are seen to. */
+static struct event_base *loop_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_max_dispatch_interval(
+			      config, NULL, LOW_EVENTS_A_TURN, CTL_PRIORITY_LOW) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	if (base && event_base_priority_init(base, CTL_N_PRIORITIES) < 0) {
+		event_base_free(base);
+		return NULL;
+	}
+	return base;
+}
+
 /* The spawner before anything that it could inherit. */
 static int start_all(struct ctl *ctl, struct diag *diag)
 {
@@ -436,7 +455,7 @@ static int start_all(struct ctl *ctl, struct diag *diag)
 		r = ctl_programs_start_hooks(ctl->conf, diag, &ctl->hooks);
 	if (r < 0)
 		return r;
-	ctl->base = event_base_new();
+	ctl->base = loop_new();
 	if (!ctl->base)
 		return -ENOMEM;
 	r = ctl_events_start(ctl);

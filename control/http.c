@@ -211,6 +211,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < server->n_listeners; i++) {
 		struct http_listener *l = &server->listeners[i];
 
+		if (evtimer_pending(l->resume, NULL))
+			continue; // that one sweeps, too
 		ctl_http_conns_sweep(l);
 		// after running out of descriptors (on_accept_error)
 		(void)evconnlistener_enable(evhttp_bound_socket_get_listener(l->socket));
@@ -251,7 +253,8 @@ static void on_built(evutil_socket_t fd, short what, void *arg)
 
 /* ---- listeners ------------------------------------------------------------------------------- */
 
-/* Out of descriptors the socket would stay readable, and the loop would spin on it. */
+/* Out of descriptors the socket would stay readable, and the loop would spin on it: until the next
+ * sweep. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
 	(void)arg;
@@ -297,7 +300,8 @@ static int make_http(struct http_listener *l, int fd)
 	const struct timeval silence = {.tv_sec = HTTP_IDLE_MS / 1000 + 1}; // ours is sooner
 
 	l->http = evhttp_new(l->server->ctl->base);
-	if (!l->http)
+	l->resume = evtimer_new(l->server->ctl->base, ctl_http_conns_resume, l);
+	if (!l->http || !l->resume)
 		return -ENOMEM;
 	evhttp_set_max_headers_size(l->http, HTTP_MAX_HEADERS);
 	evhttp_set_max_body_size(l->http, HTTP_MAX_BODY);
@@ -427,6 +431,7 @@ void ctl_http_stop(struct ctl *ctl)
 	for (unsigned i = 0; i < server->n_listeners; i++) {
 		if (server->listeners[i].http)
 			evhttp_free(server->listeners[i].http);
+		free_event(server->listeners[i].resume);
 		ctl_http_conns_free(&server->listeners[i]);
 	}
 	free_event(server->sweep);

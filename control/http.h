@@ -32,7 +32,11 @@ bool ctl_http_host_is_ours(
 /* ---- http_conns.c: connections --------------------------------------------------------------- */
 
 enum {
-	HTTP_MAX_CONNS = 64,       // a listener
+	HTTP_MAX_CONNS = 64,       // a listener; further ones wait in the kernel
+	HTTP_ACCEPTS_A_TURN = 4,   // of the loop
+	HTTP_PAUSE_MS = 2,         // then, before the next ones
+	HTTP_FULL_MS = 10,         // or until it is looked for room
+	HTTP_ROOM_MS = 1000,       // for so long nobody makes room, however little is going on
 	HTTP_IDLE_MS = 75000,      // between requests
 	HTTP_REQUEST_MS = 10000,   // from its first byte to its last
 	HTTP_ANSWER_MS = 30000,    // to make it, and for the client to take it
@@ -53,15 +57,19 @@ struct http_listener {
 	struct evhttp_bound_socket *socket;
 	struct http_conns conns; // the one with the oldest state first
 	unsigned n_conns;
-	uint64_t n_cut; // because there were too many, or they were too slow
+	unsigned n_accepted;  // since `resume` was last due
+	struct event *resume; // accepts again
 };
 
-/* For evhttp_set_bevcb(); arg is the struct http_listener. */
+/* For evhttp_set_bevcb(); arg is the struct http_listener. It stops accepting at a turn's or the
+ * listener's bound, and has `resume` go on. */
 struct bufferevent *ctl_http_conn_new(struct event_base *base, void *arg) ON_CONTROL;
 /* The connection's request is complete, and is being answered; then, that is done. */
 void ctl_http_conn_answers(struct http_listener *l, struct evhttp_request *req) ON_CONTROL;
 /* Ends what is over its time, and lets go of what has ended. */
 void ctl_http_conns_sweep(struct http_listener *l) ON_CONTROL;
+/* For the timer `resume`. */
+void ctl_http_conns_resume(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 /* After evhttp_free(). */
 void ctl_http_conns_free(struct http_listener *l) ON_CONTROL;
 

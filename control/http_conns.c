@@ -9,8 +9,11 @@
  * and evhttp finds the end of the stream. */
 #include "control/http.h"
 
+#include "control/loop.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/listener.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -65,7 +68,6 @@ static void cut(struct http_conn *c)
 	if (c->state == CONN_CUT || fd < 0)
 		return;
 	(void)shutdown(fd, SHUT_RDWR);
-	c->listener->n_cut++;
 	set_state(c, CONN_CUT);
 }
 
@@ -111,10 +113,13 @@ void ctl_http_conns_sweep(struct http_listener *l)
 /* The oldest that is idle, else the oldest that is slow with its request, else nobody. */
 static void make_room(struct http_listener *l)
 {
+	int64_t before_ms = now_us() / 1000 - HTTP_ROOM_MS;
 	struct http_conn *c, *slowest = NULL;
 
 	TAILQ_FOREACH(c, &l->conns, entry)
 	{
+		if (c->since_ms > before_ms)
+			break;
 		if (c->state == CONN_IDLE) {
 			cut(c);
 			return;
@@ -126,6 +131,42 @@ static void make_room(struct http_listener *l)
 		cut(slowest);
 }
 
+/* Who comes in crowds must not hold the loop: libevent would accept for as long as they do. */
+static void pause_accepting(struct http_listener *l, int in_ms)
+{
+	const struct timeval in = {.tv_usec = in_ms * 1000};
+
+	(void)evconnlistener_disable(evhttp_bound_socket_get_listener(l->socket));
+	(void)evtimer_add(l->resume, &in);
+}
+
+void ctl_http_conns_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_listener *l = arg;
+
+	(void)fd;
+	(void)what;
+	ctl_turns_begin(&l->server->ctl->turns, now_us());
+	l->n_accepted = 0;
+	ctl_http_conns_sweep(l);
+	if (l->n_conns < HTTP_MAX_CONNS) {
+		(void)evconnlistener_enable(evhttp_bound_socket_get_listener(l->socket));
+		return;
+	}
+	make_room(l);
+	pause_accepting(l, HTTP_FULL_MS);
+}
+
+static void count_accepted(struct http_listener *l)
+{
+	l->n_conns++;
+	l->n_accepted++;
+	if (l->n_conns >= HTTP_MAX_CONNS)
+		pause_accepting(l, HTTP_FULL_MS);
+	else if (l->n_accepted >= HTTP_ACCEPTS_A_TURN)
+		pause_accepting(l, HTTP_PAUSE_MS);
+}
+
 struct bufferevent *ctl_http_conn_new(struct event_base *base, void *arg)
 {
 	struct http_listener *l = arg;
@@ -133,9 +174,6 @@ struct bufferevent *ctl_http_conn_new(struct event_base *base, void *arg)
 	struct bufferevent *stream;
 
 	ctl_turns_begin(&l->server->ctl->turns, now_us());
-	ctl_http_conns_sweep(l);
-	if (l->n_conns >= HTTP_MAX_CONNS)
-		make_room(l);
 	stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	c = calloc(1, sizeof(*c));
 	if (!stream || !c || !evbuffer_add_cb(bufferevent_get_input(stream), on_input, c)) {
@@ -144,13 +182,14 @@ struct bufferevent *ctl_http_conn_new(struct event_base *base, void *arg)
 		free(c);
 		return NULL; // evhttp makes one of its own
 	}
+	(void)bufferevent_priority_set(stream, CTL_PRIORITY_LOW);
 	(void)bufferevent_set_max_single_write(stream, HTTP_CHUNK_BYTES);
 	bufferevent_incref(stream);
 	c->listener = l;
 	c->stream = stream;
 	TAILQ_INSERT_TAIL(&l->conns, c, entry);
-	l->n_conns++;
 	set_state(c, CONN_IDLE);
+	count_accepted(l);
 	return stream;
 }
 

@@ -8,6 +8,9 @@
 struct event;
 struct diag;
 
+/* Of the loop's events; unless told otherwise, usual. Of low ones a turn sees to a few only. */
+enum { CTL_PRIORITY_USUAL = 1, CTL_PRIORITY_LOW = 2, CTL_N_PRIORITIES = 3 };
+
 enum { CTL_N_TIMERS = 4 };
 
 struct ctl_loop {
