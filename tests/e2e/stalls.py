@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Writes down what this machine took from poised: a line "END_MS LOST_MS", by the clock of `date`,
-for each time that a sleep of 10 ms took at least 60 ms (an ordinary process that wants next to
-nothing: what delays it has delayed the servers and the checks of a test as well), or, with --of,
-that poised's health thread was ready to run and waited for a CPU.
+"""Writes down what this machine took from poised: a line "END_MS LOST_MS", by the clock of `date`
+(tests measure by it, and it alone tells of a time in which a virtual machine was not run), for each
+time that a sleep of 10 ms took at least 60 ms (an ordinary process that wants next to nothing: what
+delays it has delayed the servers and the checks of a test as well), or, with --of, that poised's
+health thread was ready to run and waited for a CPU.
 
     stalls.py FILE [--of PID_FILE] [STEP_MS WORTH_MS]
                 until it is killed; poised may start later, and again
@@ -64,15 +65,15 @@ class Nobody:
 
 
 def watch(out, thread, step_s, worth_s):
-    lost_s, last = 0.0, time.monotonic()
+    lost_s, last = 0.0, time.time()
     while True:
         time.sleep(step_s)
-        now = time.monotonic()
+        now = time.time()
         lost_s += thread.look()
         if now - last >= worth_s:
             lost_s = max(lost_s, now - last - step_s)
         if lost_s >= WAITED_WORTH_S:
-            out.write(f"{int(time.time() * 1000)} {round(lost_s * 1000)}\n")
+            out.write(f"{int(now * 1000)} {round(lost_s * 1000)}\n")
             lost_s = 0.0
         last = now
 
