@@ -41,8 +41,10 @@ write_config <<-END
 	}; }; }; };
 	http = { listen = ["127.0.0.1:9477"]; };
 END
+is_master() { poise -j show vrrp | jq -e '.groups[0].state == "master"'; }
 start_lb
 wait_servers_up 24
+wait_for 20 "lb is master" -- is_master
 
 # ---- as bytes -----------------------------------------------------------------------------------
 
