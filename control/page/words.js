@@ -28,7 +28,7 @@ function asCount(value) {
 
 /* Of round values, beside an axis. */
 function asAxis(value) {
-	return withPrefix(value, 2).replace(/\.?0+(?= |$)/, (zeros) => zeros.startsWith(".") ? "" : zeros);
+	return withPrefix(value, 2).replace(/(\.\d*?)0+(?= |$)/, "$1").replace(/\.(?= |$)/, "");
 }
 
 /* Of what is counted: parts of one a second are noise, but not of slow things. */
@@ -74,7 +74,7 @@ function asAge(seconds) {
 
 function asTook(seconds) {
 	if (seconds < 0.0995)
-		return shortest(seconds * 1000, seconds < 0.00995 ? 1 : 2) + " ms";
+		return shortest(seconds * 1000, seconds >= 0.000995 && seconds < 0.00995 ? 1 : 2) + " ms";
 	return seconds < 0.9995 ? Math.round(seconds * 1000) + " ms" : seconds.toFixed(1) + " s";
 }
 
