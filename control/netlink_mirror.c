@@ -234,23 +234,27 @@ struct source_search {
 	unsigned port;
 	bool is_v4;
 	bool is_found;
+	bool is_host; // what was found is
 	struct addr found;
 };
 
-/* A host address is taken for a VIP where the kernel cannot say whose it is. */
+/* A host address is taken for a VIP where the kernel cannot say whose it is, and is the last resort
+ * where it can: another program may have left a VIP there. */
 static void consider_source(const struct nl_record *record, void *arg)
 {
 	const struct nl_mirror_address *a = (const struct nl_mirror_address *)record;
 	struct source_search *s = arg;
-	const bool may_be_vip = a->protocol == NL_VIP_PROTOCOL ||
-				(a->length_bits == 128 && !s->m->has_address_protocols);
+	const bool is_host = a->length_bits == 128;
+	const bool may_be_vip =
+		a->protocol == NL_VIP_PROTOCOL || (is_host && !s->m->has_address_protocols);
 
-	if (s->is_found || a->port != s->port || a->is_tentative || may_be_vip ||
-		addr_is_v4(&a->address) != s->is_v4 ||
+	if ((s->is_found && (is_host || !s->is_host)) || a->port != s->port || a->is_tentative ||
+		may_be_vip || addr_is_v4(&a->address) != s->is_v4 ||
 		(!s->is_v4 && !addr_is_link_local(&a->address)))
 		return;
 	s->found = a->address;
 	s->is_found = true;
+	s->is_host = is_host;
 }
 
 bool nl_mirror_find_source(const struct nl_mirror *m, unsigned port, bool is_v4, struct addr *ret)

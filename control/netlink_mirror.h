@@ -105,8 +105,8 @@ int nl_mirror_apply(struct nl_mirror *m, const struct nl_event *ev) ANY_THREAD;
 const struct nl_mirror_port *nl_mirror_find_port(const struct nl_mirror *m, int ifindex) ANY_THREAD;
 const struct nl_mirror_address *nl_mirror_find_address(const struct nl_mirror *m, unsigned port,
 	const struct addr *address, uint8_t length_bits) ANY_THREAD;
-/* The lowest usable address of the port that is nobody's VIP, of family 6 the lowest link-local
- * one; false: there is none. */
+/* The lowest usable address of the port that is nobody's VIP, one with a subnet if there is any, of
+ * family 6 the lowest link-local one; false: there is none. */
 bool nl_mirror_find_source(
 	const struct nl_mirror *m, unsigned port, bool is_v4, struct addr *ret) ANY_THREAD;
 const struct nl_mirror_neighbour *nl_mirror_find_neighbour(

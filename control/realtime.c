@@ -11,6 +11,8 @@
 #include <sched.h>
 #include <time.h>
 
+enum { SURE_REST_NS = 500000 };
+
 int ctl_realtime_enter(void)
 {
 	const struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_RR)};
@@ -49,7 +51,7 @@ void ctl_realtime_pause(struct ctl_realtime_clock *c, int wake_fd)
 {
 	int64_t cpu_us = read_us(CLOCK_THREAD_CPUTIME_ID), wall_us = read_us(CLOCK_MONOTONIC);
 	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
-	struct timespec pause = {0};
+	struct timespec first = {0}, pause = {0};
 	unsigned rest_us = 0;
 
 	if (c->wall_us != 0)
@@ -59,5 +61,9 @@ void ctl_realtime_pause(struct ctl_realtime_clock *c, int wake_fd)
 	if (rest_us == 0)
 		return;
 	pause.tv_nsec = (long)rest_us * 1000;
+	// a part of it in any case: who keeps wake_fd readable must not keep the CPU
+	first.tv_nsec = pause.tv_nsec < SURE_REST_NS ? pause.tv_nsec : SURE_REST_NS;
+	(void)nanosleep(&first, NULL);
+	pause.tv_nsec -= first.tv_nsec;
 	(void)ppoll(&wake, 1, &pause, NULL);
 }

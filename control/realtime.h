@@ -25,7 +25,8 @@ enum { CTL_REALTIME_CREDIT_US = 2000, CTL_REALTIME_MAX_REST_US = 5000 };
  * rest now, 0 for not at all. Over any longer time no more than half is worked. Pure. */
 unsigned ctl_realtime_rest_us(struct ctl_realtime_debt *d, int64_t work_us, int64_t wall_us);
 
-/* Takes that rest, until `wake_fd` is readable (-1: nothing ends it); what is left stays owed. */
+/* Takes that rest, until `wake_fd` is readable (-1: nothing ends it), but 0.5 ms of it in any case;
+ * what is left stays owed. */
 struct ctl_realtime_clock {
 	struct ctl_realtime_debt debt;
 	int64_t cpu_us, wall_us; // at the last call; 0: none yet

@@ -229,6 +229,41 @@ static void an_address_added_while_dumping_stays(void **state)
 	assert_non_null(nl_mirror_find_address(m, 0, &address, 128));
 }
 
+static void expect_source(const struct nl_mirror *m, bool is_v4, const char *expected)
+{
+	const struct addr address = to_addr(expected);
+	struct addr found;
+
+	assert_true(nl_mirror_find_source(m, 0, is_v4, &found));
+	assert_true(addr_equal(&found, &address));
+}
+
+/* What another program left as a host address may be a VIP, on both nodes the same. */
+static void an_address_with_a_subnet_goes_before_a_host_address(void **state)
+{
+	struct nl_mirror *m = *state;
+	struct addr found;
+
+	m->has_address_protocols = true;
+	assert_false(nl_mirror_find_source(m, 0, true, &found));
+	feed_address(
+		m, (struct address_text){.ifindex = EAST, .address = "192.0.2.1", .length = 32});
+	expect_source(m, true, "192.0.2.1");
+	feed_address(
+		m, (struct address_text){.ifindex = EAST, .address = "192.0.2.9", .length = 24});
+	feed_address(
+		m, (struct address_text){.ifindex = EAST, .address = "192.0.2.8", .length = 24});
+	expect_source(m, true, "192.0.2.8");
+	feed_address(
+		m, (struct address_text){.ifindex = EAST, .address = "192.0.2.2", .length = 32});
+	expect_source(m, true, "192.0.2.8");
+	feed_address(
+		m, (struct address_text){.ifindex = EAST, .address = "2001:db8::1", .length = 64});
+	assert_false(nl_mirror_find_source(m, 0, false, &found));
+	feed_address(m, (struct address_text){.ifindex = EAST, .address = "fe80::1", .length = 64});
+	expect_source(m, false, "fe80::1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +280,7 @@ int main(void)
 		WITH_MIRROR(one_address_may_have_two_prefixes),
 		WITH_MIRROR(a_removed_ipv4_address_asks_for_the_routes),
 		WITH_MIRROR(an_address_added_while_dumping_stays),
+		WITH_MIRROR(an_address_with_a_subnet_goes_before_a_host_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
