@@ -323,6 +323,7 @@ void dp_stop(struct dp *dp)
 	for (unsigned i = 0; i < DP_MAX_OWNERS; i++)
 		dp_lease_withdraw(dp, i);
 	stop_workers(dp);
+	dp_watch_fini(dp);
 	for (unsigned i = 0; i < dp->n_workers; i++) {
 		dp_worker_fini(dp->workers[i]);
 		unmap_worker(dp, i);

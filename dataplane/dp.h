@@ -333,6 +333,98 @@ void dp_read_latency(const struct dp *dp, unsigned worker, struct dp_times *ret)
  * workers; `server` is an id. */
 void dp_read_handshake(const struct dp *dp, unsigned server, struct dp_times *ret) ON_CONTROL;
 
+/* ---- packets, watched ------------------------------------------------------------------- */
+
+enum { DP_MAX_FILTER = 1024, DP_MAX_SNAPLEN = 16384, DP_MAX_TRACES = 500 };
+
+enum dp_watch_state { DP_WATCH_STARTING, DP_WATCH_ON, DP_WATCH_REFUSED };
+
+struct dp_capture_options {
+	const char *filter;   // as tcpdump takes it; "" matches all
+	int port;             // index; DP_NO_ID: all
+	bool has_in, has_out; // received (and dropped) ones, sent ones
+	unsigned snaplen;     // 1 .. DP_MAX_SNAPLEN
+};
+
+enum dp_point { DP_POINT_RECEIVED, DP_POINT_SENT, DP_POINT_DROPPED };
+
+/* A packet of a balanced connection is there as received and as sent, each if the filter matches
+ * it so; a dropped one as received, and as it was when it was dropped. */
+struct dp_capture_packet {
+	int64_t at_ns; // CLOCK_REALTIME
+	unsigned worker, port;
+	enum dp_point point;
+	enum dp_drop why;    // of DP_POINT_DROPPED
+	int service, server; // ids, or DP_NO_ID: none, or not known
+	unsigned frame_len, n_bytes;
+	const uint8_t *bytes; // until the next call for this watcher
+};
+
+struct dp_trace_ends {
+	struct addr src, dst;
+	uint16_t src_port, dst_port; // host order
+};
+
+enum dp_trace_end {
+	DP_TRACE_SENT,
+	DP_TRACE_HELD, // waits for a neighbour
+	DP_TRACE_DROPPED,
+	DP_TRACE_ANSWERED, // dropped, its sender was told
+	DP_TRACE_KERNEL,
+	DP_TRACE_HANDED_OVER,
+};
+
+/* What became of a packet. */
+struct dp_trace {
+	int64_t at_ns; // CLOCK_REALTIME
+	/* How many of rx, classify, steer, conn, decide, sched, forward it has passed. */
+	unsigned n_stages;
+	unsigned worker, port, frame_len;
+	bool is_handed_over; // by another worker
+	bool has_hash;       // of receive-side scaling
+	uint32_t hash;
+	bool is_ip; // what follows is known
+	struct dp_trace_ends before;
+	uint8_t protocol, tcp_flags;
+	bool is_fragment;
+	bool is_to_vip, is_from_client;
+	int service; // id, or DP_NO_ID
+	unsigned owner;
+	bool has_conn; // found
+	const char *state_before;
+	uint32_t age_ms;
+	bool is_new;                 // a connection was opened
+	int server;                  // id, or DP_NO_ID
+	uint32_t weight, weight_sum; // of the server that was chosen, of all
+	const char *state_after;     // NULL: no connection
+	uint32_t timeout_ms;
+	enum dp_trace_end end;
+	enum dp_drop why;           // of DROPPED, ANSWERED
+	struct dp_trace_ends after; // of SENT, as it left
+	unsigned out_port;          // of SENT, HELD
+	uint8_t mac[6];             // of SENT, of the next hop
+	struct addr neighbour;      // of HELD, whose MAC address is waited for
+};
+
+/* Captures or traces, one of each at a time: -EBUSY. -E2BIG: a filter is longer than DP_MAX_FILTER;
+ * -EOPNOTSUPP: no workers; -ENOMEM. What workers find waits in a bounded memory of each; what has
+ * no room there is lost. A trace takes the first `count` packets of each worker. */
+struct dp_watcher;
+int dp_watch_capture(struct dp *dp, const struct dp_capture_options *options,
+	struct dp_watcher **ret_watcher) ON_CONTROL;
+int dp_watch_trace(struct dp *dp, const char *filter, unsigned count,
+	struct dp_watcher **ret_watcher) ON_CONTROL;
+/* The filter is compiled elsewhere, so it takes a moment until it is on. *ret_why says why it was
+ * refused; the watcher's. */
+enum dp_watch_state dp_watch_poll(struct dp_watcher *w, const char **ret_why) ON_CONTROL;
+/* The oldest one, which is taken away. False: there is none now. */
+bool dp_watch_next_packet(struct dp_watcher *w, struct dp_capture_packet *ret) ON_CONTROL;
+bool dp_watch_next_trace(struct dp_watcher *w, struct dp_trace *ret) ON_CONTROL;
+/* How many were lost so far. */
+uint64_t dp_watch_lost(const struct dp_watcher *w) ON_CONTROL;
+/* NULL is fine. */
+void dp_watch_stop(struct dp_watcher *w) ON_CONTROL;
+
 /* ---- the connection table, asked ------------------------------------------------------- */
 
 struct dp_conn_filter {

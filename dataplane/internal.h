@@ -12,6 +12,7 @@
 /* The data plane as a whole: what dp.c, port.c, query.c and stats.c share. Control thread. */
 
 struct dp_owner;
+struct dp_watch_set;
 struct dp_xdp;
 struct rte_mempool;
 struct diag;
@@ -59,6 +60,11 @@ struct dp {
 	struct dp_tables_root root;
 	struct dp_query *query;
 
+	/* watching.c's own. */
+	struct builder *filter_builder; // compiles filters; NULL: none was asked for yet
+	struct dp_watcher *capture, *trace;
+	struct dp_watch_set *watching, *unwatched; // what workers have; what they may still have
+
 	/* What the next root is made of. */
 	struct dp_service_part *services;
 	struct dp_schedule_part **schedules; // by service id, one reference each
@@ -97,6 +103,13 @@ unsigned dp_pool_space(const struct conf *conf, enum dp_pool pool);
 /* Opens, starts: XDP program first, so that the driver adopts it. -errno, diag. */
 int dp_port_open_all(struct dp *dp, struct diag *diag) ON_CONTROL;
 void dp_port_close_all(struct dp *dp) ON_CONTROL;
+
+/* ---- watching.c --------------------------------------------------------------------------- */
+
+/* Frees what no worker can see any more. */
+void dp_watch_reap(struct dp *dp) ON_CONTROL;
+/* No worker runs any more. */
+void dp_watch_fini(struct dp *dp) ON_CONTROL;
 
 /* A pause of some microseconds for the control thread while it waits for a worker. */
 void dp_relax(void);

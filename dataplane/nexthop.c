@@ -5,6 +5,7 @@
 #include "dataplane/nexthop.h"
 
 #include "dataplane/routes.h"
+#include "dataplane/watch.h"
 
 #include <string.h>
 
@@ -130,6 +131,15 @@ void dp_nexthop_look_up(struct dp_worker *w, struct dp_burst *b, struct dp_pkt *
 	dp_nexthop_send(w, t, way.nexthop, p->m, p->frame);
 }
 
+static void give_up(struct dp_worker *w, unsigned port, struct rte_mbuf *m) ON_WORKER;
+static void give_up(struct dp_worker *w, unsigned port, struct rte_mbuf *m)
+{
+	if (w->watch)
+		dp_watch_dropped(w, m, port, DP_DROP_NO_NEIGHBOUR, false);
+	dp_worker_count_drops(w, DP_NO_ID, DP_DROP_NO_NEIGHBOUR, 1);
+	rte_pktmbuf_free(m);
+}
+
 /* Sends what waited (id of its neighbour), or drops it (DP_NO_NEXTHOP). */
 static void release(struct dp_worker *w, const struct dp_tables *t, struct dp_pending *q,
 	uint16_t id) ON_WORKER;
@@ -142,8 +152,7 @@ static void release(
 			dp_nexthop_send(w, t, id, q->packets[i],
 				rte_pktmbuf_mtod(q->packets[i], uint8_t *));
 		} else {
-			dp_worker_count_drops(w, DP_NO_ID, DP_DROP_NO_NEIGHBOUR, 1);
-			rte_pktmbuf_free(q->packets[i]);
+			give_up(w, q->port, q->packets[i]);
 		}
 	}
 	q->n = 0;

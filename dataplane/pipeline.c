@@ -10,10 +10,14 @@
 
 #include "dataplane/steer.h"
 #include "dataplane/timing.h"
+#include "dataplane/watch.h"
 
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void begin(struct dp_worker *w, struct dp_burst *b) ON_WORKER;
 static void finish(struct dp_worker *w, struct dp_burst *b) ON_WORKER;
+static inline void forward(struct dp_worker *w, struct dp_burst *b) ON_WORKER;
+static void begin_watched(struct dp_worker *w, struct dp_burst *b) ON_WORKER;
+static void finish_watched(struct dp_worker *w, struct dp_burst *b) ON_WORKER;
 
 static void begin(struct dp_worker *w, struct dp_burst *b)
 {
@@ -22,15 +26,54 @@ static void begin(struct dp_worker *w, struct dp_burst *b)
 	dp_ask_stage(w, b);      // its place in the table
 }
 
+static inline void forward(struct dp_worker *w, struct dp_burst *b)
+{
+	w->times.left -= (int32_t)b->n;
+	dp_forward_stage(w, b);
+	if (__builtin_expect(w->times.left <= 0, false))
+		dp_timing_begin(w, b);
+}
+
 static void finish(struct dp_worker *w, struct dp_burst *b)
 {
 	dp_conn_stage(w, b);   // known flow?
 	dp_decide_stage(w, b); // no XDP program has chosen: ours?
 	dp_sched_stage(w, b);  // new flow: server and connection
-	w->times.left -= (int32_t)b->n;
-	dp_forward_stage(w, b); // state, rewrite, route, L2 header, into the port's queue
-	if (__builtin_expect(w->times.left <= 0, false))
-		dp_timing_begin(w, b);
+	forward(w, b);         // state, rewrite, route, L2 header, into the port's queue
+}
+
+/* ---- the same while somebody captures or traces ---------------------------------------------- */
+
+static void look(struct dp_worker *w, struct dp_burst *b, enum dp_trace_stage stage) ON_WORKER;
+static void look(struct dp_worker *w, struct dp_burst *b, enum dp_trace_stage stage)
+{
+	if (w->watch->trace_tape)
+		dp_trace_look(w, b, stage);
+}
+
+static void begin_watched(struct dp_worker *w, struct dp_burst *b)
+{
+	dp_watch_received(w, b);
+	dp_classify_stage(w, b);
+	look(w, b, DP_TRACE_CLASSIFY);
+	dp_steer_stage(w, b);
+	look(w, b, DP_TRACE_STEER);
+	dp_ask_stage(w, b);
+}
+
+static void finish_watched(struct dp_worker *w, struct dp_burst *b)
+{
+	dp_conn_stage(w, b);
+	look(w, b, DP_TRACE_CONN);
+	dp_decide_stage(w, b);
+	look(w, b, DP_TRACE_DECIDE);
+	dp_sched_stage(w, b);
+	look(w, b, DP_TRACE_SCHED);
+	if (w->watch->trace_tape)
+		dp_trace_before_forward(w, b);
+	forward(w, b);
+	if (w->watch->trace_tape)
+		dp_trace_end(w, b);
 }
 
 struct dp_burst *dp_pipeline_free(struct dp_worker *w)
@@ -40,7 +83,10 @@ struct dp_burst *dp_pipeline_free(struct dp_worker *w)
 
 void dp_pipeline_push(struct dp_worker *w, struct dp_burst *b)
 {
-	begin(w, b);
+	if (__builtin_expect(w->watch != NULL, false))
+		begin_watched(w, b);
+	else
+		begin(w, b);
 	dp_pipeline_finish(w);
 	dp_guess_stage(w, b); // its likely connection
 	w->under_way = b;
@@ -48,7 +94,9 @@ void dp_pipeline_push(struct dp_worker *w, struct dp_burst *b)
 
 void dp_pipeline_finish(struct dp_worker *w)
 {
-	if (w->under_way)
+	if (w->under_way && __builtin_expect(w->watch != NULL, false))
+		finish_watched(w, w->under_way);
+	else if (w->under_way)
 		finish(w, w->under_way);
 	w->under_way = NULL;
 }

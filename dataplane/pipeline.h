@@ -38,6 +38,7 @@ bool dp_decide_packet(struct dp_worker *w, const struct dp_burst *b, struct dp_p
 unsigned dp_inject(struct dp_worker *w, bool is_busy) ON_WORKER;
 
 /* Puts the packet into the port's queue, or drops it as tx_full. Its L2 header is complete. */
+void dp_tx_queue_full(struct dp_worker *w, unsigned port, struct rte_mbuf *m) ON_WORKER;
 static inline void dp_tx_queue_put(
 	struct dp_worker *w, unsigned port, struct rte_mbuf *m) ON_WORKER;
 static inline void dp_tx_queue_put(struct dp_worker *w, unsigned port, struct rte_mbuf *m)
@@ -45,8 +46,7 @@ static inline void dp_tx_queue_put(struct dp_worker *w, unsigned port, struct rt
 	struct dp_tx_queue *q = &w->tx[port];
 
 	if (__builtin_expect(q->head - q->tail == DP_TX_QUEUE, false)) {
-		dp_worker_count_drops(w, DP_NO_ID, DP_DROP_TX_FULL, 1);
-		rte_pktmbuf_free(m);
+		dp_tx_queue_full(w, port, m);
 		return;
 	}
 	q->packets[q->head++ & DP_TX_QUEUE_MASK] = m;

@@ -206,6 +206,8 @@ int dp_publish(struct dp *dp)
 
 void dp_reap(struct dp *dp)
 {
-	if (dp->rcu)
-		dp_tables_reap(&dp->root);
+	if (!dp->rcu)
+		return;
+	dp_tables_reap(&dp->root);
+	dp_watch_reap(dp);
 }

@@ -7,6 +7,7 @@
 #include "dataplane/pipeline.h"
 
 #include "base/checksum.h"
+#include "dataplane/watch.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -148,6 +149,8 @@ void dp_reply_reset(struct dp_worker *w, struct dp_pkt *p, enum dp_drop why)
 		dp_burst_drop(w, p, DP_DROP_RATE_LIMITED);
 		return;
 	}
+	if (w->watch)
+		dp_watch_dropped(w, p->m, p->in_port, why, true);
 	memcpy(&seen, p->frame + p->l4_offset, sizeof(seen));
 	rst = reset_for(p, &seen);
 	rst.th_sum = (uint16_t)~checksum_sum(&rst, sizeof(rst),
@@ -224,6 +227,8 @@ void dp_reply_icmp(struct dp_worker *w, struct dp_burst *b, struct dp_pkt *p,
 		dp_burst_drop(w, p, DP_DROP_RATE_LIMITED);
 		return;
 	}
+	if (w->watch)
+		dp_watch_dropped(w, p->m, p->in_port, why, true);
 	eth = *rte_pktmbuf_mtod(p->m, struct rte_ether_hdr *);
 	(void)rte_pktmbuf_trim(
 		p->m, (uint16_t)(rte_pktmbuf_data_len(p->m) - DP_L3_OFFSET - quoted));

@@ -8,6 +8,7 @@
 
 #include "dataplane/owner.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/watch.h"
 
 #include <assert.h>
 
@@ -50,6 +51,7 @@ static void put(struct dp_worker *w, unsigned to, struct dp_handoff_item item)
 	dp_steer_flush(w);
 }
 
+static void flush_to(struct dp_worker *w, unsigned to) ON_WORKER;
 static void flush_to(struct dp_worker *w, unsigned to)
 {
 	struct dp_handoff *h = &w->handoff[to];
@@ -58,8 +60,12 @@ static void flush_to(struct dp_worker *w, unsigned to)
 
 	w->counters.handoff_out += sent;
 	dp_worker_count_drops(w, DP_NO_ID, DP_DROP_HANDOFF_FULL, h->n - sent);
-	for (unsigned i = sent; i < h->n; i++)
+	for (unsigned i = sent; i < h->n; i++) {
+		if (w->watch)
+			dp_watch_dropped(
+				w, h->items[i].m, h->items[i].port, DP_DROP_HANDOFF_FULL, false);
 		rte_pktmbuf_free(h->items[i].m);
+	}
 	h->n = 0;
 }
 

@@ -5,8 +5,10 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/steer.h"
 #include "dataplane/timing.h"
+#include "dataplane/watch.h"
 
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void flush_queue(struct dp_worker *w, unsigned port) ON_WORKER;
@@ -48,8 +50,18 @@ static void flush_queue(struct dp_worker *w, unsigned port)
 	}
 }
 
+void dp_tx_queue_full(struct dp_worker *w, unsigned port, struct rte_mbuf *m)
+{
+	if (w->watch)
+		dp_watch_dropped(w, m, port, DP_DROP_TX_FULL, false);
+	dp_worker_count_drops(w, DP_NO_ID, DP_DROP_TX_FULL, 1);
+	rte_pktmbuf_free(m);
+}
+
 void dp_tx_flush(struct dp_worker *w)
 {
+	if (__builtin_expect(w->watch != NULL, false))
+		dp_watch_sent(w);
 	for (unsigned port = 0; port < w->setup.n_ports; port++)
 		flush_queue(w, port);
 	if (__builtin_expect(w->times.since_tsc != 0, false))

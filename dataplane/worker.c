@@ -7,6 +7,7 @@
 #include "dataplane/request.h"
 #include "dataplane/steer.h"
 #include "dataplane/timing.h"
+#include "dataplane/watch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,6 +38,8 @@ enum { SPIN_POLLS = 256, MS_SHIFT = 32 };
 
 void dp_burst_drop(struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason)
 {
+	if (__builtin_expect(w->watch != NULL, false))
+		dp_watch_dropped(w, p->m, p->in_port, reason, false);
 	dp_worker_count_drops(w, p->service, reason, 1);
 	rte_pktmbuf_free(p->m);
 }
@@ -228,6 +231,8 @@ unsigned dp_worker_turn(struct dp_worker *w, uint64_t now_tsc)
 
 	w->now_ms = (uint32_t)(((unsigned __int128)now_tsc * w->ms_factor) >> MS_SHIFT);
 	w->seen = t;
+	// pairs with the release in watching.c
+	w->watch = __atomic_load_n(&w->next_watch, __ATOMIC_ACQUIRE);
 	w->burst.tables = w->other.tables = t;
 	w->burst.now_ms = w->other.now_ms = w->now_ms;
 	// before the packets that came later

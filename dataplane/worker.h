@@ -17,6 +17,7 @@ struct rte_mempool;
 struct rte_ring;
 struct dp_owner;
 struct dp_request;
+struct dp_watch;
 
 enum { DP_BURST = 32, DP_MAX_SOURCES = 256 };
 
@@ -225,9 +226,11 @@ struct dp_worker {
 	uint64_t ms_factor, us_factor;        // TSC to milli-, microseconds, 32.32 fixed point
 	uint32_t now_ms;
 	uint32_t swept_ms;
-	struct dp_memory memory;    // all of the arrays above
-	struct dp_request *request; // atomic; set by control, cleared by the worker
-	bool must_stop;             // atomic; set by control
+	struct dp_memory memory;     // all of the arrays above
+	struct dp_request *request;  // atomic; set by control, cleared by the worker
+	struct dp_watch *watch;      // of this turn; NULL: nobody captures or traces
+	struct dp_watch *next_watch; // atomic; set by control
+	bool must_stop;              // atomic; set by control
 	struct dp_burst burst, other;
 	struct dp_burst *under_way; // one of them, between its guess and its end; or NULL
 } __attribute__((aligned(64)));
