@@ -49,9 +49,14 @@ enum {
 #define API_SHOW_EVENTS "show events" // follow: bool, since_seconds: integer, limit: as below
 #define API_SET_SERVER "set server"   // see below
 #define API_SET_VRRP "set vrrp"       // see below
-#define API_CHECK_RUN "check run"     // target: string, required; verbose: bool, with the dialogue
+#define API_CAPTURE "capture"         // see below
+#define API_TRACE_ADD "trace add"     // filter: string, count: 1 .. 500
+#define API_TRACE_SHOW "trace show"
+#define API_CHECK_RUN "check run" // target: string, required; verbose: bool, with the dialogue
 
-/* show connections: client: "ADDRESS", "IPv4:PORT" or "[IPv6]:PORT"; service: a name;
+/* capture: filter, port: strings; direction: "in", "out", "both"; snaplen, count: integers. One
+ *   answer after the other until the last.
+ * show connections: client: "ADDRESS", "IPv4:PORT" or "[IPv6]:PORT"; service: a name;
  *   server: a name or a target; count: bool, only count; limit: 1 .. API_MAX_LIMIT.
  * set server: target: string, required; one of
  *   weight: integer 0 .. 65535, or the same as a string, or "N%" of the configured weight

@@ -17,6 +17,7 @@
 #include "control/maintenance.h"
 #include "control/netlink.h"
 #include "control/programs.h"
+#include "control/trace.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -176,6 +177,7 @@ static void on_housekeeping(evutil_socket_t fd, short what, void *arg)
 	ctl_failover_look(ctl);
 	ctl_ownership_try(ctl);
 	ctl_events_look(ctl, ctl_monotonic_ms());
+	ctl_trace_look(ctl);
 	dp_reap(ctl->dp);
 }
 
@@ -350,6 +352,7 @@ static void stop(struct ctl *ctl)
 		ctl_ownership_leave_always(ctl);
 	ctl_admin_stop(ctl);
 	ctl_http_stop(ctl);
+	ctl_trace_stop(ctl);
 	ctl_maintenance_stop(ctl);
 	ctl_quorum_stop(ctl);
 	remove_events(ctl);

@@ -22,6 +22,7 @@
 
 struct ctl_checks;
 struct ctl_events;
+struct ctl_traces;
 struct ctl_maintenance;
 struct ctl_quorum_runner;
 struct event_base;
@@ -76,6 +77,7 @@ struct ctl {
 	struct ctl_maintenance *maintenance; // maintenance.c's own; NULL: no directory
 	struct ctl_loop *loop;               // control.c's own: events and timers
 	struct ctl_admin_server *admin;      // admin.c's own
+	struct ctl_traces *traces;           // trace.c's own; NULL: none was asked for
 	struct ctl_events *events;           // events.c's own
 	struct http_server *http;            // http.c's own; NULL: nobody listens
 	struct ctl_service *services;

@@ -42,6 +42,13 @@ static const struct command commands[] = {
 	{API_SHOW_VRRP, false, ctl_show_vrrp_open, {{"group", ARG_TEXT}}},
 	{API_SHOW_EVENTS, false, ctl_show_events_open,
 		{{"follow", ARG_BOOL}, {"since_seconds", ARG_INTEGER}, {"limit", ARG_INTEGER}}},
+	// what is in packets is not for everybody
+	{API_CAPTURE, true, ctl_capture_open,
+		{{"filter", ARG_TEXT}, {"port", ARG_TEXT}, {"direction", ARG_TEXT},
+		 {"snaplen", ARG_INTEGER}, {"count", ARG_INTEGER}}},
+	{API_TRACE_ADD, true, ctl_trace_add_open,
+		{{"filter", ARG_TEXT}, {"count", ARG_INTEGER}}},
+	{API_TRACE_SHOW, false, ctl_trace_show_open, {{0}}},
 	// it sends packets: not for everybody
 	{API_CHECK_RUN, true, ctl_check_run_open, {{"target", ARG_TEXT}, {"verbose", ARG_BOOL}}},
 	{API_SET_SERVER, true, ctl_set_server_open,

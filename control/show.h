@@ -41,6 +41,23 @@ int ctl_set_server_open(
 int ctl_set_vrrp_open(
 	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
 
+/* capture.c: "capture", and what traces share with it. */
+int ctl_capture_open(
+	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
+/* RFC 3339 in UTC, with nanoseconds. */
+json_t *ctl_capture_time(int64_t at_ns) ANY_THREAD;
+/* Names by id; null where there is none. */
+json_t *ctl_capture_service(const struct ctl *ctl, int id) ON_CONTROL;
+json_t *ctl_capture_server(const struct ctl *ctl, int id) ON_CONTROL;
+/* Fills in *err for an error of dp_watch_capture() or dp_watch_trace(). */
+int ctl_capture_refuse(int error, const char *what, struct ctl_error *err) ANY_THREAD;
+
+/* trace.c: "trace add", "trace show". */
+int ctl_trace_add_open(
+	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
+int ctl_trace_show_open(
+	const struct ctl_call *call, struct ctl_error *err, struct ctl_job **ret_job) ON_CONTROL;
+
 /* ---- servers, for the above (show_servers.c) ----------------------------------------------- */
 
 enum ctl_server_state {

@@ -13,7 +13,11 @@
 #include <string.h>
 
 enum { MIN_WATCH_MS = 100, MAX_WATCH_SECONDS = 86400, DEFAULT_WATCH_SECONDS = 1 };
-enum { MAX_SINCE_DIGITS = 4 }; // of any unit
+enum {
+	MAX_SINCE_DIGITS = 4, // of any unit
+	MAX_FILTER = 1024,
+	MAX_PACKETS = 1000000000,
+};
 
 /* The command line, taken apart but not yet understood. */
 struct parser {
@@ -46,7 +50,7 @@ static int take_value(struct parser *p, enum cli_option option, const char *atta
 {
 	const struct cli_option_def *def = cli_commands_option(option);
 	const char *next = p->next < p->argc ? p->argv[p->next] : NULL;
-	bool is_optional = def->value == CLI_VALUE_MAYBE_SECONDS;
+	bool is_optional = def->value == CLI_VALUE_MAYBE_NUMBER;
 
 	if (attached && def->value == CLI_VALUE_NONE)
 		return cli_client_refuse(
@@ -266,9 +270,9 @@ static int set_integer(struct parser *p, enum cli_option option, long min, long 
 	errno = 0;
 	n = strtol(text, &end, 10);
 	if (*end != '\0' || end == text || errno != 0 || n < min || n > max)
-		return cli_client_refuse(p->err, API_ERROR_USAGE, "--%s is %s, not \"%s\"",
+		return cli_client_refuse(p->err, API_ERROR_USAGE, "--%s is %s%ld, not \"%s\"",
 			cli_commands_option(option)->name,
-			option == CLI_OPT_FAMILY ? "4 or 6" : "1 to 65536", text);
+			option == CLI_OPT_FAMILY ? "4 or " : "1 to ", max, text);
 	return set_arg(p, cli_commands_option(option)->name, json_integer(n));
 }
 
@@ -290,14 +294,40 @@ static int set_since(struct parser *p)
 	return usage(p, "--since is a time as 90s, 10m, 1h or 2d, not", text);
 }
 
+/* Alone it asks for a number, of a capture it gives one. */
+static int set_count(struct parser *p)
+{
+	bool is_given = p->run.command->positional == CLI_MUST_TAKE_FILTER;
+
+	if (is_given && !p->values[CLI_OPT_COUNT])
+		return cli_client_refuse(
+			p->err, API_ERROR_USAGE, "option --count needs a value (N)");
+	if (is_given)
+		return set_integer(p, CLI_OPT_COUNT, 1, MAX_PACKETS);
+	if (p->values[CLI_OPT_COUNT])
+		return usage(p, "unexpected word", p->values[CLI_OPT_COUNT]);
+	return set_arg(p, "count", json_true());
+}
+
+static int set_capture(struct parser *p)
+{
+	int r = 0;
+
+	if (has(p, CLI_OPT_PORT))
+		r = set_arg(p, "port", json_string(p->values[CLI_OPT_PORT]));
+	if (r == 0 && has(p, CLI_OPT_DIR))
+		r = set_arg(p, "direction", json_string(p->values[CLI_OPT_DIR]));
+	return r == 0 && has(p, CLI_OPT_SNAPLEN) ? set_integer(p, CLI_OPT_SNAPLEN, 1, 16384) : r;
+}
+
 static int set_filters(struct parser *p)
 {
 	static const enum cli_option texts[] = {CLI_OPT_CLIENT, CLI_OPT_SERVICE, CLI_OPT_SERVER};
 	static const struct {
 		enum cli_option option;
 		const char *arg;
-	} flags[] = {{CLI_OPT_COUNT, "count"}, {CLI_OPT_DOWN, "down"}, {CLI_OPT_DRY_RUN, "dry_run"},
-		{CLI_OPT_FAIL, "fail"}, {CLI_OPT_VERBOSE, "verbose"}, {CLI_OPT_FOLLOW, "follow"}};
+	} flags[] = {{CLI_OPT_DOWN, "down"}, {CLI_OPT_DRY_RUN, "dry_run"}, {CLI_OPT_FAIL, "fail"},
+		{CLI_OPT_VERBOSE, "verbose"}, {CLI_OPT_FOLLOW, "follow"}};
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -307,6 +337,10 @@ static int set_filters(struct parser *p)
 	for (unsigned i = 0; r == 0 && i < sizeof(flags) / sizeof(flags[0]); i++)
 		if (has(p, flags[i].option))
 			r = set_arg(p, flags[i].arg, json_true());
+	if (r == 0 && has(p, CLI_OPT_COUNT))
+		r = set_count(p);
+	if (r == 0 && p->run.command->positional == CLI_MUST_TAKE_FILTER)
+		r = set_capture(p);
 	if (r == 0 && has(p, CLI_OPT_FAMILY))
 		r = set_integer(p, CLI_OPT_FAMILY, 4, 6);
 	if (r == 0 && has(p, CLI_OPT_LIMIT))
@@ -368,9 +402,31 @@ static int set_vrrp(struct parser *p, const char *const *words, unsigned n)
 static int refuse_missing(struct parser *p)
 {
 	return cli_client_refuse(p->err, API_ERROR_USAGE,
-		p->run.command->positional == CLI_MUST_TAKE_AND_SET_VRRP
+		p->run.command->positional == CLI_MUST_TAKE_FILTER
+			? "which packets? FILTER is missing (as tcpdump takes it; '' is all)"
+		: p->run.command->positional == CLI_MUST_TAKE_AND_SET_VRRP
 			? "which group? GROUP is missing"
 			: "which server? SVC/SRV is missing (* may stand for either)");
+}
+
+/* All words together, as tcpdump takes them; behind those of `trace add`, "count N" may stand. */
+static int set_packet_filter(struct parser *p, const char *const *words, unsigned n)
+{
+	char filter[MAX_FILTER + 1];
+	size_t len = 0;
+
+	if (strcmp(p->run.command->words[0], "trace") == 0 && n > 2 &&
+		strcmp(words[n - 2], "count") == 0 && is_number(words[n - 1])) {
+		if (set_arg(p, "count", json_integer(strtol(words[n - 1], NULL, 10))) < 0)
+			return -1;
+		n -= 2;
+	}
+	for (unsigned i = 0; i < n && len < sizeof(filter); i++)
+		len += (size_t)snprintf(
+			filter + len, sizeof(filter) - len, "%s%s", i > 0 ? " " : "", words[i]);
+	if (len >= sizeof(filter))
+		return usage(p, "a filter is too long at", words[n - 1]);
+	return set_arg(p, p->run.command->operand_key, json_string(filter));
 }
 
 static int set_operands(struct parser *p, const char *const *words, unsigned n)
@@ -384,6 +440,8 @@ static int set_operands(struct parser *p, const char *const *words, unsigned n)
 		return 0;
 	if (n == 0)
 		return refuse_missing(p);
+	if (c->positional == CLI_MUST_TAKE_FILTER)
+		return set_packet_filter(p, words, n);
 	r = set_arg(p, c->operand_key, json_string(words[0]));
 	if (r == 0 && c->state)
 		r = set_arg(p, "state", json_string(c->state));
@@ -457,6 +515,7 @@ static void set_globals(struct parser *p)
 	p->run.has_stats = has(p, CLI_OPT_STATS);
 	p->run.is_following = has(p, CLI_OPT_FOLLOW);
 	p->run.file = p->values[CLI_OPT_FILE];
+	p->run.write_path = p->values[CLI_OPT_WRITE];
 }
 
 static int understand(struct parser *p)
@@ -512,40 +571,4 @@ void cli_args_clear(struct cli_run *run)
 {
 	json_decref(run->args);
 	run->args = NULL;
-}
-
-/* ---- lines ----------------------------------------------------------------------------------- */
-
-/* Takes one word off *line, unquoted in place; NULL at the end. *ret_is_open: a quote is. */
-static char *take_quoted_word(char **line, bool *ret_is_open)
-{
-	char *in = *line + strspn(*line, " \t\r\n"), *out = in, *word = in;
-	char quote = '\0';
-
-	if (*in == '\0' || *in == '#')
-		return NULL;
-	for (; *in && (quote || !strchr(" \t\r\n", *in)); in++) {
-		if (quote ? *in == quote : *in == '\'' || *in == '"')
-			quote = quote ? '\0' : *in;
-		else
-			*out++ = *in;
-	}
-	*line = *in ? in + 1 : in;
-	*out = '\0';
-	*ret_is_open = quote;
-	return word;
-}
-
-int cli_args_split(char *line, char *words[CLI_MAX_WORDS])
-{
-	bool is_open = false;
-	char *word;
-	int n = 0;
-
-	while ((word = take_quoted_word(&line, &is_open))) {
-		if (is_open || n == CLI_MAX_WORDS)
-			return -1;
-		words[n++] = word;
-	}
-	return n;
 }

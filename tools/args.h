@@ -36,7 +36,8 @@ struct cli_run {
 	const char *help_words[2];           // how far the words went, for --help
 	const char *lines[CLI_MAX_COMMANDS]; // -c
 	unsigned n_lines;
-	const char *file; // -f
+	const char *file;       // -f
+	const char *write_path; // of a capture; NULL: none was given
 };
 
 /* Reads the words after the program's name, which must outlive *ret. -1 with a reason in *err
@@ -45,9 +46,3 @@ struct cli_run {
 int cli_args_parse(int argc, char *const *argv, const struct cli_options *defaults,
 	struct cli_error *err, struct cli_run *ret);
 void cli_args_clear(struct cli_run *run);
-
-enum { CLI_MAX_WORDS = 64 };
-
-/* Splits a line into words at blanks, in place. '...' and "..." keep blanks, # begins a comment.
- * The number of words; -1 for an open quote, or too many words. */
-int cli_args_split(char *line, char *words[CLI_MAX_WORDS]);

@@ -36,10 +36,14 @@ enum cli_option {
 	CLI_OPT_VERBOSE,
 	CLI_OPT_FOLLOW,
 	CLI_OPT_SINCE,
+	CLI_OPT_WRITE,
+	CLI_OPT_PORT,
+	CLI_OPT_DIR,
+	CLI_OPT_SNAPLEN,
 	CLI_N_OPTIONS
 };
 
-enum cli_value { CLI_VALUE_NONE, CLI_VALUE_TEXT, CLI_VALUE_MAYBE_SECONDS };
+enum cli_value { CLI_VALUE_NONE, CLI_VALUE_TEXT, CLI_VALUE_MAYBE_NUMBER };
 
 struct cli_option_def {
 	const char *name; // without "--"
@@ -57,6 +61,7 @@ enum cli_positional {
 	CLI_MUST_TAKE,
 	CLI_MUST_TAKE_AND_SET,      // a server, and what to set of it
 	CLI_MUST_TAKE_AND_SET_VRRP, // a group, and what to set of it
+	CLI_MUST_TAKE_FILTER,       // of packets: all words together
 };
 
 /* Whether an answer tells of something that is wrong: exit status 6. */

@@ -3,10 +3,12 @@
  * All knowledge of what runs is the daemon's; all forms that people read are made here. Reads
  * standard input only when it is told to, or has nothing else to do. */
 #include "tools/args.h"
+#include "tools/capture.h"
 #include "tools/commands.h"
 #include "tools/confirm.h"
 #include "tools/rates.h"
 #include "tools/watch.h"
+#include "tools/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -243,6 +245,16 @@ static int follow(const struct cli_run *run)
 	return status;
 }
 
+/* As a file, or the answers themselves. */
+static int capture(const struct cli_run *run)
+{
+	struct cli_error err;
+
+	if (run->options.format != CLI_TABLE)
+		return follow(run);
+	return cli_capture(run, &err) < 0 ? print_error(&run->options, &err) : 0;
+}
+
 static int run_once(const struct cli_run *run)
 {
 	bool is_screen = run->command->samples_twice && run->options.format == CLI_TABLE;
@@ -295,6 +307,8 @@ static int run_command(const struct cli_run *run)
 		if (status != 0)
 			return status;
 	}
+	if (strcmp(run->command->cmd, API_CAPTURE) == 0)
+		return capture(run);
 	if (run->is_following)
 		return follow(run);
 	return run->watch_seconds > 0 ? watch(run) : run_once(run);
@@ -313,7 +327,7 @@ static int run_line(const char *line, const struct cli_options *defaults)
 
 	if (!copy)
 		return print_failure(defaults, "out of memory");
-	n = cli_args_split(copy, words);
+	n = cli_words_split(copy, words);
 	if (n < 0) {
 		(void)cli_client_refuse(
 			&err, API_ERROR_USAGE, "open quote or too many words in: %s", line);

@@ -28,6 +28,8 @@ cli_render cli_render_changes;
 cli_render cli_render_health;
 cli_render cli_render_runs;
 cli_render cli_render_events;
+cli_render cli_render_trace_added;
+cli_render cli_render_traces;
 cli_render cli_render_vrrp;
 cli_render cli_render_vrrp_changes;
 

@@ -93,3 +93,39 @@ const char *cli_words_find(const struct cli_words *words, const char *text, bool
 		err, API_ERROR_USAGE, "%s \"%s\" is not unique (%s)", what, text, list);
 	return NULL;
 }
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+/* Takes one word off *line, unquoted in place; NULL at the end. *ret_is_open: a quote is. */
+static char *take_quoted_word(char **line, bool *ret_is_open)
+{
+	char *in = *line + strspn(*line, " \t\r\n"), *out = in, *word = in;
+	char quote = '\0';
+
+	if (*in == '\0' || *in == '#')
+		return NULL;
+	for (; *in && (quote || !strchr(" \t\r\n", *in)); in++) {
+		if (quote ? *in == quote : *in == '\'' || *in == '"')
+			quote = quote ? '\0' : *in;
+		else
+			*out++ = *in;
+	}
+	*line = *in ? in + 1 : in;
+	*out = '\0';
+	*ret_is_open = quote;
+	return word;
+}
+
+int cli_words_split(char *line, char *words[CLI_MAX_WORDS])
+{
+	bool is_open = false;
+	char *word;
+	int n = 0;
+
+	while ((word = take_quoted_word(&line, &is_open))) {
+		if (is_open || n == CLI_MAX_WORDS)
+			return -1;
+		words[n++] = word;
+	}
+	return n;
+}

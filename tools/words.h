@@ -21,3 +21,9 @@ void cli_words_add(struct cli_words *words, const char *word);
  * `what` is "command", "state" or the like. */
 const char *cli_words_find(const struct cli_words *words, const char *text, bool may_abbreviate,
 	const char *what, struct cli_error *err);
+
+enum { CLI_MAX_WORDS = 64 };
+
+/* Splits a line into words at blanks, in place. '...' and "..." keep blanks, # begins a comment.
+ * The number of words; -1 for an open quote, or too many words. */
+int cli_words_split(char *line, char *words[CLI_MAX_WORDS]);

@@ -151,3 +151,53 @@ void dp_query_free(struct dp_query *q)
 	q->dp->n_freed++;
 	free(q);
 }
+
+/* Nothing is watched here: that is the end-to-end tests'. */
+int dp_watch_capture(
+	struct dp *dp, const struct dp_capture_options *options, struct dp_watcher **ret_watcher)
+{
+	(void)options;
+	(void)ret_watcher;
+	return dp->n_workers == 0 ? -EOPNOTSUPP : -EBUSY;
+}
+
+int dp_watch_trace(
+	struct dp *dp, const char *filter, unsigned count, struct dp_watcher **ret_watcher)
+{
+	(void)filter;
+	(void)count;
+	(void)ret_watcher;
+	return dp->n_workers == 0 ? -EOPNOTSUPP : -EBUSY;
+}
+
+enum dp_watch_state dp_watch_poll(struct dp_watcher *w, const char **ret_why)
+{
+	(void)w;
+	*ret_why = "";
+	return DP_WATCH_REFUSED;
+}
+
+bool dp_watch_next_packet(struct dp_watcher *w, struct dp_capture_packet *ret)
+{
+	(void)w;
+	(void)ret;
+	return false;
+}
+
+bool dp_watch_next_trace(struct dp_watcher *w, struct dp_trace *ret)
+{
+	(void)w;
+	(void)ret;
+	return false;
+}
+
+uint64_t dp_watch_lost(const struct dp_watcher *w)
+{
+	(void)w;
+	return 0;
+}
+
+void dp_watch_stop(struct dp_watcher *w)
+{
+	(void)w;
+}

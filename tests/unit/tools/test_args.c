@@ -2,6 +2,7 @@
 #include "control/api.h"
 #include "tools/args.h"
 #include "tools/commands.h"
+#include "tools/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@ static int parse_line(const char *line, bool may_abbreviate, char copy[512], str
 
 	options.may_abbreviate = may_abbreviate;
 	(void)strcpy(copy, line);
-	n = cli_args_split(copy, words);
+	n = cli_words_split(copy, words);
 	assert_true(n >= 0);
 	return cli_args_parse(n, words, &options, err, run);
 }
@@ -99,6 +100,50 @@ static void a_command_line_becomes_a_request(void **state)
 	}
 }
 
+/* A filter is all words together; "" is one too. */
+static void packets_are_asked_for_by_a_filter(void **state)
+{
+	static const struct {
+		const char *line, *args, *message;
+	} rows[] = {
+		{"capture 'port 25'", "{\"filter\": \"port 25\"}", NULL},
+		{"capture port 25 --count 9 --dir in --port wan --snaplen 64 -w x",
+			"{\"filter\": \"port 25\", \"count\": 9, \"direction\": \"in\", "
+			"\"port\": \"wan\", \"snaplen\": 64}",
+			NULL},
+		{"capture ''", "{\"filter\": \"\"}", NULL},
+		{"trace add src 192.0.2.1 count 3", "{\"filter\": \"src 192.0.2.1\", \"count\": 3}",
+			NULL},
+		{"trace add 'tcp port 80'", "{\"filter\": \"tcp port 80\"}", NULL},
+		{"trace show", "{}", NULL},
+		{"show connections --count 5", NULL, "unexpected word \"5\""},
+		{"capture ip --count", NULL, "option --count needs a value (N)"},
+		{"capture ip --snaplen 5x", NULL, "--snaplen is 1 to 16384, not \"5x\""},
+		{"capture ip --snaplen 0", NULL, "--snaplen is 1 to 16384, not \"0\""},
+		{"capture", NULL,
+			"which packets? FILTER is missing (as tcpdump takes it; '' is all)"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *args = rows[i].args ? json_loads(rows[i].args, 0, NULL) : NULL;
+		struct cli_error err;
+		struct cli_run run;
+		char copy[512];
+		int r = parse_line(rows[i].line, false, copy, &err, &run);
+
+		assert_int_equal(r, rows[i].message ? -1 : 0);
+		if (r < 0) {
+			assert_string_equal(err.message, rows[i].message);
+			continue;
+		}
+		if (!json_equal(run.args, args))
+			fail_msg("%s: other arguments", rows[i].line);
+		cli_args_clear(&run);
+		json_decref(args);
+	}
+}
+
 /* All are usage errors: exit status 2. */
 static void what_makes_no_sense_is_refused_with_a_reason(void **state)
 {
@@ -113,7 +158,8 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
 			"servers, connections, workers, ports, errors, health, vrrp or events)"},
 		{"sh status", "unknown command \"sh\" (did you mean show?)"},
 		{"show", "\"show\" needs a word more; poise show --help lists them"},
-		{"top", "unknown command \"top\" (show, check, set, drain, disable or enable)"},
+		{"top", "unknown command \"top\" (show, capture, trace, check, set, drain, disable "
+			"or enable)"},
 		{"show status x", "unexpected word \"x\""},
 		{"show services a b", "unexpected word \"b\""},
 		{"show status --down", "\"show status\" has no option --down"},
@@ -126,7 +172,6 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
 		{"show connections --limit 0", "--limit is 1 to 65536, not \"0\""},
 		{"show connections --limit 99999999999999999999",
 			"--limit is 1 to 65536, not \"99999999999999999999\""},
-		{"show connections --limit 5x", "--limit is 1 to 65536, not \"5x\""},
 		{"show status --watch 0", "--watch takes 0.1 to 86400 seconds, not \"0\""},
 		{"show status --watch=x", "--watch takes 0.1 to 86400 seconds, not \"x\""},
 		{"show status --watch 1.2.3", "--watch takes 0.1 to 86400 seconds, not \"1.2.3\""},
@@ -189,7 +234,8 @@ static void unique_prefixes_work_where_a_person_types(void **state)
 		{"d a/b", NULL, "command \"d\" is not unique (drain or disable)"},
 		{"--strict sh st", NULL, "unknown command \"sh\" (did you mean show?)"},
 		{"\"\" st", NULL,
-			"unknown command \"\" (did you mean show, check, set, drain, disable or "
+			"unknown command \"\" (did you mean show, capture, trace, check, set, "
+			"drain, disable or "
 			"enable?)"},
 	};
 
@@ -337,7 +383,7 @@ static void a_person_is_asked_unless_it_was_answered(void **state)
 		int n;
 
 		(void)strcpy(copy, rows[i].line);
-		n = cli_args_split(copy, words);
+		n = cli_words_split(copy, words);
 		assert_int_equal(cli_args_parse(n, words, &options, &err, &run), 0);
 		assert_true(run.command->asks_first);
 		assert_int_equal(run.options.may_ask, rows[i].asks);
@@ -381,7 +427,7 @@ static void lines_are_split_into_words(void **state)
 		char copy[64], *words[CLI_MAX_WORDS];
 
 		(void)strcpy(copy, rows[i].line);
-		assert_int_equal(cli_args_split(copy, words), rows[i].n);
+		assert_int_equal(cli_words_split(copy, words), rows[i].n);
 		for (int k = 0; k < rows[i].n; k++)
 			assert_string_equal(words[k], rows[i].words[k]);
 	}
@@ -405,6 +451,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_command_line_becomes_a_request),
+		cmocka_unit_test(packets_are_asked_for_by_a_filter),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_reason),
 		cmocka_unit_test(unique_prefixes_work_where_a_person_types),
 		cmocka_unit_test(options_may_stand_anywhere),
