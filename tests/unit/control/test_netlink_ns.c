@@ -300,9 +300,8 @@ static void a_queue_that_ran_over_leads_to_a_new_reading(void **state)
 	f->changes = 0;
 	assert_true(becomes(f, has_route, "203.0.113.250/32 via 192.0.2.10"));
 	settle(f);
-	assert_int_equal(f->changes,
-		NL_CHANGED_LINKS | NL_CHANGED_ROUTES | NL_CHANGED_NEIGHBOURS | NL_CHANGED_LOCALS |
-			NL_CHANGED_ADDRESSES);
+	assert_int_equal(f->changes, NL_CHANGED_LINKS | NL_CHANGED_ROUTES | NL_CHANGED_NEIGHBOURS |
+					     NL_CHANGED_LOCALS | NL_CHANGED_ADDRESSES);
 	assert_equals_fresh_mirror(f);
 	run_here("ip route flush root 203.0.113.0/24");
 	assert_true(becomes(f, has_no_route, "203.0.113."));
