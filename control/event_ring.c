@@ -1,7 +1,6 @@
 /* The last changes of state. Pure: knows no clock and no log. */
 #include "control/event_ring.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,8 +113,12 @@ uint64_t ctl_event_ring_catch_up(const struct ctl_event_ring *ring, uint64_t *pl
 
 void ctl_event_copy(char *to, size_t size, const char *text)
 {
-	size_t len = text ? strlen(text) : 0;
+	size_t len;
 
+	assert(size > 0);
+	if (!text)
+		text = "";
+	len = strlen(text);
 	if (len >= size) {
 		len = size - 1;
 		// back to the start of the character that does not fit (RFC 3629 §3)

@@ -141,6 +141,7 @@ static void answer_all(struct http_doc *doc, struct waiters *list, struct made *
 	struct waiter *w;
 
 	while ((w = TAILQ_FIRST(list))) {
+		// NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses sight of the list's links
 		struct evhttp_request *req = w->req;
 
 		forget_waiter(w, list);

@@ -34,7 +34,7 @@ void vrrp_programs_stop(struct vrrp_programs *p) ON_CONTROL;
 int vrrp_programs_run(
 	struct vrrp_programs *p, const struct vrrp_program *program, uint64_t *ret_run) ON_CONTROL;
 /* Of one that is over: nothing. */
-void vrrp_programs_cancel(struct vrrp_programs *p, uint64_t run) ON_CONTROL;
+void vrrp_programs_cancel(struct vrrp_programs *p, uint64_t id) ON_CONTROL;
 /* Waits, without the loop, for results until nothing runs or the time is over. */
 void vrrp_programs_drain(struct vrrp_programs *p, unsigned timeout_ms) ON_CONTROL;
 /* The same, but for those of one time only, if there are any in time. */

@@ -25,18 +25,18 @@ struct vrrp_tracks_setup {
 /* -ENOMEM, -errno of inotify. */
 int vrrp_tracks_start(const struct vrrp_tracks_setup *setup, struct vrrp_tracks **ret) ON_CONTROL;
 /* NULL is fine. */
-void vrrp_tracks_stop(struct vrrp_tracks *t) ON_CONTROL;
+void vrrp_tracks_stop(struct vrrp_tracks *all) ON_CONTROL;
 
-void vrrp_tracks_set_link(struct vrrp_tracks *t, unsigned interface, bool is_up) ON_CONTROL;
-void vrrp_tracks_set_service(struct vrrp_tracks *t, unsigned service, bool is_up) ON_CONTROL;
+void vrrp_tracks_set_link(struct vrrp_tracks *all, unsigned interface, bool is_up) ON_CONTROL;
+void vrrp_tracks_set_service(struct vrrp_tracks *all, unsigned service, bool is_up) ON_CONTROL;
 
 /* What all of a group's tracks add to its priority now. A track that is not known yet adds nothing
  * below 0 and nothing above it, unless the configuration says how a script begins. */
-int vrrp_tracks_adjustment(const struct vrrp_tracks *t, unsigned group) ON_CONTROL;
+int vrrp_tracks_adjustment(const struct vrrp_tracks *all, unsigned group) ON_CONTROL;
 /* The first track of weight 0 that is down, in words ("track uplink: exit 1"); NULL: none. Valid
  * until the next change. */
-const char *vrrp_tracks_fault(const struct vrrp_tracks *t, unsigned group) ON_CONTROL;
+const char *vrrp_tracks_fault(const struct vrrp_tracks *all, unsigned group) ON_CONTROL;
 /* Every track has had a first result. */
-bool vrrp_tracks_are_known(const struct vrrp_tracks *t, unsigned group) ON_CONTROL;
-void vrrp_tracks_read(const struct vrrp_tracks *t, unsigned group, unsigned track,
+bool vrrp_tracks_are_known(const struct vrrp_tracks *all, unsigned group) ON_CONTROL;
+void vrrp_tracks_read(const struct vrrp_tracks *all, unsigned group, unsigned track,
 	struct vrrp_track_status *ret) ON_CONTROL;

@@ -32,18 +32,18 @@ struct vrrp_track_set {
 struct vrrp_track_scripts;
 int vrrp_track_scripts_start(
 	const struct vrrp_track_set *set, struct vrrp_track_scripts **ret) ON_CONTROL;
-void vrrp_track_scripts_stop(struct vrrp_track_scripts *s) ON_CONTROL;
+void vrrp_track_scripts_stop(struct vrrp_track_scripts *all) ON_CONTROL;
 
 /* track_file.c. What is there at the start is told at once; look(): once a second. */
 struct vrrp_track_files;
 int vrrp_track_files_start(
 	const struct vrrp_track_set *set, struct vrrp_track_files **ret) ON_CONTROL;
-void vrrp_track_files_look(struct vrrp_track_files *f) ON_CONTROL;
-void vrrp_track_files_stop(struct vrrp_track_files *f) ON_CONTROL;
+void vrrp_track_files_look(struct vrrp_track_files *all) ON_CONTROL;
+void vrrp_track_files_stop(struct vrrp_track_files *all) ON_CONTROL;
 
 /* track_process.c. */
 struct vrrp_track_processes;
 int vrrp_track_processes_start(
 	const struct vrrp_track_set *set, struct vrrp_track_processes **ret) ON_CONTROL;
-void vrrp_track_processes_look(struct vrrp_track_processes *p) ON_CONTROL;
-void vrrp_track_processes_stop(struct vrrp_track_processes *p) ON_CONTROL;
+void vrrp_track_processes_look(struct vrrp_track_processes *all) ON_CONTROL;
+void vrrp_track_processes_stop(struct vrrp_track_processes *all) ON_CONTROL;
