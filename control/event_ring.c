@@ -1,6 +1,7 @@
 /* The last changes of state. Pure: knows no clock and no log. */
 #include "control/event_ring.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
