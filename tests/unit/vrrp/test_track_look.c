@@ -226,18 +226,20 @@ static void end_process(pid_t pid)
 static void a_process_is_found_by_its_name_in_the_kernel(void **state)
 {
 	struct tracks_stage *s = *state;
+	unsigned n_at_first;
 	pid_t pid;
 
 	tracks_add_process(s, "poise (x) y) R");
 	tracks_start(s);
-	tracks_await_down(s, 0);
+	tracks_await_down(s, 0); // at once where /proc is short: then no change
+	n_at_first = s->n_changes;
 	assert_string_equal(vrrp_tracks_fault(s->tracks, 0), "track it: not running");
 	pid = start_named("poise (x) y) R");
 	tracks_await_up(s, 0);
 	assert_string_equal(tracks_status(s, 0).why, "");
 	end_process(pid);
 	tracks_await_down(s, 0);
-	assert_int_equal(s->n_changes, 3);
+	assert_int_equal(s->n_changes, n_at_first + 2);
 }
 
 static void a_process_is_found_by_what_it_was_called(void **state)
@@ -272,16 +274,18 @@ static void another_process_of_the_name_will_do(void **state)
 {
 	struct tracks_stage *s = *state;
 	pid_t first = start_named("poise-test-twin"), second;
+	unsigned n_when_up;
 
 	tracks_add_process(s, "poise-test-twin");
 	tracks_add_process(s, "poise-test-twin");
 	tracks_start(s);
 	tracks_await_up(s, 0);
 	tracks_await_up(s, 1);
+	n_when_up = s->n_changes;
 	second = start_named("poise-test-twin");
 	end_process(first);
 	programs_turn_for(s->stage, 2200); // two looks
-	assert_int_equal(s->n_changes, 2);
+	assert_int_equal(s->n_changes, n_when_up);
 	end_process(second);
 	tracks_await_down(s, 0);
 	tracks_await_down(s, 1);
