@@ -137,11 +137,16 @@ static const char *owner_name(const struct ctl *ctl, unsigned owner)
 int ctl_ownership_take(struct ctl *ctl, unsigned owner, unsigned life_ms)
 {
 	const struct place place = here(ctl);
+	int r;
 
 	ctl->is_held[owner] = true;
 	ctl->loop->renewed_ms[owner] = 0;
 	ctl_ownership_renew(ctl, owner, life_ms);
-	return for_each(ctl->nl, &place, (int)owner, add, "add to");
+	r = for_each(ctl->nl, &place, (int)owner, add, "add to");
+	// the kernel may have let us wait for its lock: the caller counts from here
+	if (r == 0)
+		ctl_ownership_renew(ctl, owner, life_ms);
+	return r;
 }
 
 void ctl_ownership_renew(struct ctl *ctl, unsigned owner, unsigned life_ms)

@@ -7,9 +7,14 @@ health thread was ready to run and waited for a CPU.
 
     stalls.py FILE [--of PID_FILE] [STEP_MS WORTH_MS]
                 until it is killed; poised may start later, and again
+    stalls.py FILE --lock
+                how long whoever changes addresses had to wait for the kernel's one lock of them
+                (RTNL). Balancers of a test share it, those of a site do not: one that ends holds it
+                while its XDP programs are taken off, and the other cannot add its addresses.
 """
 
 import os
+import socket
 import sys
 import time
 
@@ -78,12 +83,32 @@ def watch(out, thread, step_s, worth_s):
         last = now
 
 
+# Joining and leaving a group takes the lock and does next to nothing with it.
+LOCK_STEP_S = 0.002
+LOCK_WORTH_S = 0.003
+NO_GROUP = socket.inet_aton("233.252.0.1") + socket.inet_aton("127.0.0.1")
+
+
+def watch_lock(out):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        while True:
+            began = time.time()
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, NO_GROUP)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, NO_GROUP)
+            now = time.time()
+            if now - began >= LOCK_WORTH_S:
+                out.write(f"{round(now * 1000)} {round((now - began) * 1000)}\n")
+            time.sleep(LOCK_STEP_S)
+
+
 def main():
     file, args, thread = sys.argv[1], sys.argv[2:], Nobody()
-    if args[:1] == ["--of"]:
-        thread, args = Thread(args[1]), args[2:]
-    step_s, worth_s = (int(ms) / 1000 for ms in args or (10, 60))
     with open(file, "a", buffering=1) as out:
+        if args == ["--lock"]:
+            watch_lock(out)
+        if args[:1] == ["--of"]:
+            thread, args = Thread(args[1]), args[2:]
+        step_s, worth_s = (int(ms) / 1000 for ms in args or (10, 60))
         watch(out, thread, step_s, worth_s)
 
 

@@ -392,10 +392,13 @@ observed() { # COMMAND FILE ARGUMENTS...
 	/usr/bin/python3 "$OBSERVER" "$1" "$ART/$2" "${@:3}"
 }
 
-# What the machine took, on each CPU, is written down for the observer.
+# What the machine took, on each CPU, is written down for the observer; and how long a balancer that
+# ended kept the others of this kernel from their addresses.
 watch_machine() {
 	local cpu pid
 	: >"$WORK/stalls"
+	background pid on wan /usr/bin/python3 "$ROOT/tests/e2e/stalls.py" \
+		"$WORK/stalls" --lock
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
 		background pid exec taskset -c "$cpu" /usr/bin/python3 "$ROOT/tests/e2e/stalls.py" \
 			"$WORK/stalls" 2 5
