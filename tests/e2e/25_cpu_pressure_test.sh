@@ -38,20 +38,22 @@ background ASKER on client chrt --rr 2 /usr/bin/python3 "$ROOT/tests/e2e/packets
 answered_often() { [ "$(vip_answers busy.pcap | wc -l)" -ge 20 ]; }
 wait_for 5 "the VIPs answer ARP and ND" -- answered_often
 
-# What keeps even a thread of higher priority from a CPU is not poised's: another real-time program, a
-# virtual machine that is not run. Where that lasted from one renewal to the end of the lease, nothing is shown.
+# What keeps even a thread of higher priority from a CPU is not poised's: another real-time program,
+# a virtual machine that is not run. Where that lasted from one renewal to the end of the lease,
+# nothing is shown.
 for ((cpu = 0; cpu < $(nproc); cpu++)); do
-	background pid exec taskset -c "$cpu" chrt --rr 3 /usr/bin/python3 "$ROOT/tests/e2e/stalls.py" \
-		"$WORK/stalls" 5 10
+	background pid exec taskset -c "$cpu" chrt --rr 3 /usr/bin/python3 \
+		"$ROOT/tests/e2e/stalls.py" "$WORK/stalls" 5 10
 done
-longest_stall() { awk 'BEGIN { most = 0 } $2 > most { most = $2 } END { print most }' "$WORK/stalls"; }
+longest_stall() { awk '$2 > most { most = $2 } END { print most + 0 }' "$WORK/stalls"; }
 skip_if_it_was_the_machine() { # LAPSES
+	local ms
 	[ "$1" -gt 0 ] || return 0
-	say "lapses: $1; longest time that a CPU ran nothing of priority 3: $(longest_stall) ms"
+	ms=$(longest_stall)
+	say "lapses: $1; longest time that a CPU ran nothing of priority 3: $ms ms"
 	say "real-time threads of the machine, and their share of a CPU:"
 	ps -eLo pid,lwp,class,rtprio,pcpu,comm | awk '$3 == "RR" || $3 == "FF"'
-	[ "$(longest_stall)" -lt $((LEASE_MS - 100)) ] ||
-		skip "a CPU stood still for $(longest_stall) ms, as long as the lease lives unrenewed"
+	[ "$ms" -lt $((LEASE_MS - 100)) ] || skip "a CPU stood still for $ms ms"
 }
 
 HOGS=()
