@@ -14,8 +14,8 @@
 
 enum {
 	PACKETS_A_LINE = 16,
-	BEAT_MS =
-		1000, // an empty line: whoever listens may notice a signal, and we that he has gone
+	// an empty line: whoever listens may notice a signal, and we that he has gone
+	BEAT_MS = 1000,
 };
 
 struct capture_job {

@@ -20,6 +20,7 @@ struct metrics_service {
 	struct dp_server_stats sum;
 	struct dp_service_stats drops;
 	unsigned n_by_state[CTL_N_SERVER_STATES];
+	unsigned n_taking; // servers that take new connections
 };
 
 struct metrics_server {
@@ -37,6 +38,12 @@ struct metrics_server {
 	uint64_t n_ended[HC_N_ENDS];
 	uint64_t n_transitions;
 };
+
+/* It takes new connections: up, and of a weight above 0. */
+static inline bool metrics_server_takes(const struct metrics_server *m)
+{
+	return m->weight > 0;
+}
 
 struct metrics_vrrp {
 	const struct conf_vrrp_group *group_conf;

@@ -2,6 +2,8 @@
  * few numbers that only the kernel knows. */
 #include "control/metrics_read.h"
 
+#include "control/revision.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,7 @@ void metrics_read_build_info(struct metrics_out *o, const struct metrics_snapsho
 		driver += sizeof(prefix) - 1;
 	ctl_metrics_label(&l, "version", POISE_VERSION);
 	ctl_metrics_label(&l, "dpdk", driver);
+	ctl_metrics_label(&l, "revision", POISE_REVISION);
 	ctl_metrics_put(o, l.text, 1);
 }
 

@@ -6,9 +6,10 @@
 
 metrics_read metrics_read_build_info, metrics_read_start_time, metrics_read_reload_ok,
 	metrics_read_reload_time, metrics_read_loop, metrics_read_memory;
-metrics_read metrics_read_service_info, metrics_read_service_connections_total,
-	metrics_read_service_connections, metrics_read_service_packets, metrics_read_service_bytes,
-	metrics_read_service_drops, metrics_read_service_servers;
+metrics_read metrics_read_service_info, metrics_read_service_up,
+	metrics_read_service_connections_total, metrics_read_service_connections,
+	metrics_read_service_packets, metrics_read_service_bytes, metrics_read_service_drops,
+	metrics_read_service_servers;
 metrics_read metrics_read_server_info, metrics_read_server_up, metrics_read_server_state,
 	metrics_read_server_weight, metrics_read_server_weight_configured,
 	metrics_read_server_connections_total, metrics_read_server_connections,

@@ -116,6 +116,11 @@ void metrics_read_service_drops(struct metrics_out *o, const struct metrics_snap
 	}
 }
 
+void metrics_read_service_up(struct metrics_out *o, const struct metrics_snapshot *s, unsigned i)
+{
+	ctl_metrics_put(o, NULL, s->services[i].n_taking > 0);
+}
+
 void metrics_read_service_servers(
 	struct metrics_out *o, const struct metrics_snapshot *s, unsigned i)
 {
@@ -146,7 +151,7 @@ void metrics_read_server_info(struct metrics_out *o, const struct metrics_snapsh
 
 void metrics_read_server_up(struct metrics_out *o, const struct metrics_snapshot *s, unsigned i)
 {
-	ctl_metrics_put(o, NULL, s->servers[i].state == CTL_SERVER_UP);
+	ctl_metrics_put(o, NULL, metrics_server_takes(&s->servers[i]));
 }
 
 void metrics_read_server_state(struct metrics_out *o, const struct metrics_snapshot *s, unsigned i)

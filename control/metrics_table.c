@@ -7,7 +7,7 @@
 static const struct metrics_family families[] = {
 	{"poise_build_info", METRICS_GAUGE,
 		"Build and run-time versions; the value is always 1.",
-		METRICS_NODE, "version, dpdk", metrics_read_build_info},
+		METRICS_NODE, "version, dpdk, revision", metrics_read_build_info},
 	{"poise_start_time_seconds", METRICS_GAUGE,
 		"Start time of the process, in seconds since the Unix epoch.",
 		METRICS_NODE, NULL, metrics_read_start_time},
@@ -20,6 +20,9 @@ static const struct metrics_family families[] = {
 	{"poise_service_info", METRICS_GAUGE,
 		"Address, port and scheduler of a service; the value is always 1.",
 		METRICS_SERVICE, "protocol, vip, port, scheduler, pool", metrics_read_service_info},
+	{"poise_service_up", METRICS_GAUGE,
+		"Whether a service has a server that takes new connections.",
+		METRICS_SERVICE, NULL, metrics_read_service_up},
 	{"poise_service_connections_total", METRICS_COUNTER,
 		"Connections accepted by a service.",
 		METRICS_SERVICE, NULL, metrics_read_service_connections_total},
@@ -42,8 +45,8 @@ static const struct metrics_family families[] = {
 		"Address and port of a server; the value is always 1.",
 		METRICS_SERVER, "address, port", metrics_read_server_info},
 	{"poise_server_up", METRICS_GAUGE,
-		"Whether a server takes new connections: health check passed, and not "
-		"drained or in maintenance.",
+		"Whether a server takes new connections: health check passed, not drained or "
+		"in maintenance, and of a weight above 0.",
 		METRICS_SERVER, NULL, metrics_read_server_up},
 	{"poise_server_state", METRICS_GAUGE,
 		"State of a server; 1 for the state it is in, 0 for the others.",

@@ -182,6 +182,7 @@ static void sum_up(struct metrics_snapshot *s)
 
 		ctl_show_add_stats(&m->sum, &s->servers[i].stats);
 		m->n_by_state[s->servers[i].state]++;
+		m->n_taking += metrics_server_takes(&s->servers[i]);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* `trace add`, `trace show`: which packets to follow, and what became of them.
  *
  * There is one trace at a time: an addition replaces it. Workers stop looking when all packets that
- * were asked for have come. */
+ * were asked for have come. A packet that one worker hands over to another has a record of each: it
+ * counts where its way ends. */
 #include "control/trace.h"
 
 #include "control/show.h"
@@ -11,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_COUNT = 10 };
+enum { DEFAULT_COUNT = 10, MAX_RECORDS = 2 * DP_MAX_TRACES };
 
 struct ctl_traces {
 	struct dp_watcher *watcher; // NULL: all have come
 	char filter[DP_MAX_FILTER + 1];
 	unsigned count;
 	uint64_t lost; // of a watcher that has gone
-	unsigned n;
-	struct dp_trace list[DP_MAX_TRACES]; // the oldest first
+	unsigned n, n_ended;
+	struct dp_trace list[MAX_RECORDS]; // the oldest first
 };
 
 /* ---- what runs ------------------------------------------------------------------------------- */
@@ -30,9 +31,10 @@ void ctl_trace_look(struct ctl *ctl)
 
 	if (!t || !t->watcher)
 		return;
-	while (t->n < t->count && dp_watch_next_trace(t->watcher, &t->list[t->n]))
-		t->n++;
-	if (t->n < t->count)
+	while (t->n_ended < t->count && t->n < MAX_RECORDS &&
+		dp_watch_next_trace(t->watcher, &t->list[t->n]))
+		t->n_ended += t->list[t->n++].end != DP_TRACE_HANDED_OVER;
+	if (t->n_ended < t->count && t->n < MAX_RECORDS)
 		return;
 	t->lost = dp_watch_lost(t->watcher);
 	dp_watch_stop(t->watcher);
@@ -53,6 +55,7 @@ struct add_job {
 	struct ctl_job job;
 	struct ctl *ctl;
 	struct ctl_traces *traces; // which it began: another one may have replaced it
+	bool is_answered;
 };
 
 static enum ctl_job_turn put_added(struct add_job *j, struct evbuffer *out) ON_CONTROL;
@@ -86,12 +89,14 @@ static enum ctl_job_turn add_step(struct ctl_job *job, struct evbuffer *out)
 	struct add_job *j = (struct add_job *)job;
 	const char *why = "";
 
+	j->is_answered = true;
 	if (j->ctl->traces != j->traces)
 		return put_refusal(NULL, "another trace has replaced it", out);
 	if (!j->traces->watcher)
 		return put_added(j, out);
 	switch (dp_watch_poll(j->traces->watcher, &why)) {
 	case DP_WATCH_STARTING:
+		j->is_answered = false;
 		return CTL_JOB_WAIT;
 	case DP_WATCH_ON:
 		return put_added(j, out);
@@ -101,9 +106,14 @@ static enum ctl_job_turn add_step(struct ctl_job *job, struct evbuffer *out)
 	return put_refusal(j->ctl, why, out);
 }
 
+/* Who leaves before the answer wants no trace. */
 static void add_free(struct ctl_job *job)
 {
-	free(job);
+	struct add_job *j = (struct add_job *)job;
+
+	if (!j->is_answered && j->ctl->traces == j->traces)
+		ctl_trace_stop(j->ctl);
+	free(j);
 }
 
 static int begin(struct ctl *ctl, const char *filter, unsigned count) ON_CONTROL;

@@ -21,6 +21,8 @@ enum {
 	CAPTURE_SPACE_OF_MANY = 1 << 20,
 	TRACE_SPACE = 1 << 18,
 	WHY_SIZE = 256,
+	TRACES_EACH = 2, // one where a packet is handed over, one where its way ends
+	COMPARE_CLOCKS_HZ = 100,
 };
 
 struct dp_watcher {
@@ -38,8 +40,8 @@ struct dp_watcher {
 	struct dp_memory memory; // tapes, and their bytes
 	struct dp_tape *tapes;   // by worker
 	unsigned taken_from;     // whose oldest record is to be taken away; n_workers: none
-	uint64_t begun_tsc;
-	int64_t begun_ns;
+	uint64_t clock_tsc;      // the same moment in two clocks, of late
+	int64_t clock_ns;
 };
 
 struct dp_watch_set {
@@ -127,7 +129,7 @@ static void fill(struct dp_watch *each, const struct dp_watch_set *s, unsigned w
 	if (s->trace) {
 		each->trace_filter = &s->trace->filter;
 		each->trace_tape = &s->trace->tapes[worker];
-		each->traces_left = s->trace->count;
+		each->traces_left = TRACES_EACH * s->trace->count;
 	}
 }
 
@@ -180,6 +182,8 @@ static int swap_set(struct dp *dp)
 
 void dp_watch_reap(struct dp *dp)
 {
+	if (dp->filter_builder) // whoever asked may have gone
+		builder_take(dp->filter_builder);
 	while (dp->unwatched && rte_rcu_qsbr_check(dp->rcu, dp->unwatched->token, false)) {
 		struct dp_watch_set *gone = dp->unwatched;
 
@@ -219,9 +223,9 @@ static void set_clock(struct dp_watcher *w)
 {
 	struct timespec now;
 
-	w->begun_tsc = rte_rdtsc();
+	w->clock_tsc = rte_rdtsc();
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	w->begun_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	w->clock_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static bool is_wanted(const struct dp_watcher *w)
@@ -370,11 +374,17 @@ static const void *oldest(struct dp_watcher *w)
 	return found;
 }
 
-static int64_t time_of(const struct dp_watcher *w, uint64_t tsc)
+/* The clocks are compared again and again: the frequency may be off by a thousandth, and the clock
+ * of the day is set. */
+static int64_t time_of(struct dp_watcher *w, uint64_t tsc)
 {
-	__int128 passed = (int64_t)(tsc - w->begun_tsc);
+	const uint64_t hz = rte_get_tsc_hz();
+	__int128 passed;
 
-	return w->begun_ns + (int64_t)(passed * 1000000000 / (int64_t)rte_get_tsc_hz());
+	if (rte_rdtsc() - w->clock_tsc > hz / COMPARE_CLOCKS_HZ)
+		set_clock(w);
+	passed = (int64_t)(tsc - w->clock_tsc);
+	return w->clock_ns + (int64_t)(passed * 1000000000 / (int64_t)hz);
 }
 
 bool dp_watch_next_packet(struct dp_watcher *w, struct dp_capture_packet *ret)

@@ -32,8 +32,9 @@ struct capture {
 	char ports[MAX_PORTS][64]; // by number of the interface in the file
 	unsigned n_ports;
 	uint64_t n_packets, n_lost;
-	bool is_last;   // there is no more to come
-	uint8_t *block; // of the packet that is written
+	bool is_last;       // there is no more to come
+	bool has_no_reader; // any more
+	uint8_t *block;     // of the packet that is written
 	uint8_t *bytes;
 };
 
@@ -137,23 +138,29 @@ static void hold_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* A reader that has gone is an end like any other. errno is that of what was written. */
+static int judge_output(struct capture *c, int r, struct cli_error *err)
+{
+	c->has_no_reader = r == -EIO && errno == EPIPE;
+	if (r == 0 || c->has_no_reader)
+		return 0;
+	return cli_client_refuse(err, API_ERROR_FAILED,
+		r == -EIO ? "cannot write the capture" : "the daemon's answer is no packet");
+}
+
 static int run_stream(struct capture *c, struct cli_client *client, struct cli_error *err)
 {
-	while (!c->is_last && !is_interrupted()) {
+	while (!c->is_last && !c->has_no_reader && !is_interrupted()) {
 		json_t *answer;
 		int r;
 
 		if (cli_client_next(client, err, &answer) < 0)
 			return -1;
 		errno = 0;
-		r = put_answer(c, answer);
+		r = judge_output(c, put_answer(c, answer), err);
 		json_decref(answer);
-		if (r == -EIO && errno == EPIPE)
-			return 0;
 		if (r < 0)
-			return cli_client_refuse(err, API_ERROR_FAILED,
-				r == -EIO ? "cannot write the capture"
-					  : "the daemon's answer is no packet");
+			return r;
 	}
 	return 0;
 }
@@ -211,8 +218,11 @@ static int begin_stream(const struct cli_run *run, struct capture *c, struct cli
 			    run->options.socket, run->command->cmd, run->args, err, ret_client) < 0)
 			return -1;
 		if (cli_client_next(*ret_client, err, &answer) == 0) {
-			r = put_answer(c, answer);
+			errno = 0;
+			r = judge_output(c, put_answer(c, answer), err);
 			json_decref(answer);
+			if (r < 0)
+				cli_client_close(*ret_client);
 			return r;
 		}
 		cli_client_close(*ret_client);
@@ -230,7 +240,8 @@ static int capture_to(const struct cli_run *run, struct capture *c, struct cli_e
 	int r;
 
 	hold_signals();
-	r = put(c, section, pcapng_put_section(section, "poise"));
+	errno = 0;
+	r = judge_output(c, put(c, section, pcapng_put_section(section, "poise")), err);
 	if (r == 0)
 		r = begin_stream(run, c, err, &client);
 	if (r < 0)

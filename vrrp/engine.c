@@ -22,6 +22,7 @@ enum { US_PER_S = 1000000, NS_PER_US = 1000, STOP_NOTIFY_MS = 5000 };
 /* Thread roles of what stands below; the rest is ANY_THREAD. */
 static void on_ready(evutil_socket_t fd, short what, void *arg) ON_CONTROL;
 static void on_tracks(void *arg, unsigned group) ON_CONTROL;
+static void on_told(void *arg, unsigned group, const char *words) ON_CONTROL;
 static void look_at(struct vrrp_group *g) ON_CONTROL;
 static void look_at_all(struct vrrp *v) ON_CONTROL;
 static int start_parts(struct vrrp *v, struct spawn_channel *programs) ON_CONTROL;
@@ -140,6 +141,13 @@ static void on_tracks(void *arg, unsigned group)
 	vrrp_rearm(v);
 }
 
+static void on_told(void *arg, unsigned group, const char *words)
+{
+	const struct vrrp *v = arg;
+
+	vrrp_group_tell(&v->groups[group], words);
+}
+
 /* ---- life -------------------------------------------------------------------------------------
  */
 
@@ -190,7 +198,7 @@ static int make_groups(struct vrrp *v)
 /* Programs before the tracks and notices that use them. */
 static int start_parts(struct vrrp *v, struct spawn_channel *programs)
 {
-	struct vrrp_tracks_setup tracks = {v->conf, v->base, NULL, on_tracks, v};
+	struct vrrp_tracks_setup tracks = {v->conf, v->base, NULL, on_tracks, on_told, v};
 	int r = 0;
 
 	if (programs)

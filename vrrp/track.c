@@ -5,8 +5,6 @@
  * counted anew whenever it is asked for: there are few. */
 #include "vrrp/track_internal.h"
 
-#include "base/log.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -26,8 +24,9 @@ enum told { NEVER_TOLD, TOLD_UP, TOLD_DOWN };
 struct vrrp_tracks {
 	const struct conf *conf;
 	vrrp_tracks_changed *changed;
+	vrrp_tracks_tell *tell; // NULL: nobody is told
 	void *arg;
-	bool is_starting; // nobody is told of changes yet
+	bool is_starting; // its user does not have it yet
 	struct vrrp_track *tracks;
 	unsigned n_tracks;
 	struct group *groups;
@@ -88,15 +87,17 @@ static void update_fault(struct vrrp_tracks *all, unsigned group)
 	}
 }
 
-static void log_change(const struct vrrp_track *t, bool was_known)
+static void tell_change(const struct vrrp_track *t, bool was_known) ON_CONTROL;
+static void tell_change(const struct vrrp_track *t, bool was_known)
 {
-	const bool is_news = was_known || !t->is_up;
+	char words[FAULT_LEN + 64];
 
-	if (is_news)
-		log_notice("group %s: track %s: %s%s%s weight=%d reverse=%s",
-			t->all->conf->vrrp.groups[t->group].name, t->conf->name,
-			t->is_up ? "up" : "down", t->why[0] != '\0' ? ": " : "", t->why,
-			t->conf->weight, t->conf->reverse ? "yes" : "no");
+	if (!t->all->tell || (!was_known && t->is_up))
+		return;
+	(void)snprintf(words, sizeof(words), "track %s: %s%s%s weight=%d reverse=%s", t->conf->name,
+		t->is_up ? "up" : "down", t->why[0] != '\0' ? ": " : "", t->why, t->conf->weight,
+		t->conf->reverse ? "yes" : "no");
+	t->all->tell(t->all->arg, t->group, words);
 }
 
 void vrrp_track_explain(struct vrrp_track *t, const char *why)
@@ -114,7 +115,7 @@ void vrrp_track_set(struct vrrp_track *t, bool is_up, const char *why)
 	vrrp_track_explain(t, why);
 	if (is_same)
 		return;
-	log_change(t, was_known);
+	tell_change(t, was_known);
 	if (!t->all->is_starting)
 		t->all->changed(t->all->arg, t->group);
 }
@@ -320,6 +321,7 @@ int vrrp_tracks_start(const struct vrrp_tracks_setup *setup, struct vrrp_tracks 
 		return -ENOMEM;
 	all->conf = setup->conf;
 	all->changed = setup->changed;
+	all->tell = setup->tell;
 	all->arg = setup->arg;
 	all->is_starting = true;
 	r = make_table(all);

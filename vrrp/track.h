@@ -5,8 +5,7 @@
 /* What a group's priority and health depend on: conf_track. Scripts run every interval through
  * programs.h, never twice at a time; files are watched by inotify on their folder and looked at
  * once a second besides (a file that comes with its folder, or is linked); processes are looked for
- * in /proc once a second, bounded; links and services are told by the engine. Who comes to know of
- * a change logs it: here. */
+ * in /proc once a second, bounded; links and services are told by the engine. */
 
 struct event_base;
 struct vrrp_tracks; // of all groups
@@ -15,11 +14,15 @@ struct vrrp_tracks; // of all groups
  * also from within vrrp_tracks_set_...(), not from within vrrp_tracks_start(). It
  * must not stop the tracks. */
 typedef void vrrp_tracks_changed(void *arg, unsigned group);
+/* A track went up or down, or is down from the beginning, in words for people: also from within
+ * vrrp_tracks_start(). */
+typedef void vrrp_tracks_tell(void *arg, unsigned group, const char *words);
 struct vrrp_tracks_setup {
 	const struct conf *conf;
 	struct event_base *base;
 	struct vrrp_programs *programs; // NULL: no track is a script
 	vrrp_tracks_changed *changed;
+	vrrp_tracks_tell *tell; // NULL: nobody is told
 	void *arg;
 };
 /* -ENOMEM, -errno of inotify. */

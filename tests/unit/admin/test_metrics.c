@@ -64,6 +64,7 @@ static const char *const promised[] = {
 	"poise_config_last_reload_successful",
 	"poise_config_last_reload_success_timestamp_seconds",
 	"poise_service_info",
+	"poise_service_up",
 	"poise_service_connections_total",
 	"poise_service_connections",
 	"poise_service_packets_total",
@@ -201,6 +202,7 @@ static const char *const lines[] = {
 	"vip=\"203.0.113.10,203.0.113.11\",port=\"993\",scheduler=\"wrr\",pool=\"mail\"} 1",
 	"poise_service_info{service=\"dns\",family=\"ipv6\",protocol=\"tcp,udp\","
 	"vip=\"2001:db8:0:1::10\",port=\"53,8000-8010\",scheduler=\"wrr\",pool=\"mail\"} 1",
+	"poise_service_up{service=\"imaps\",family=\"ipv4\"} 1",
 	"poise_service_connections_total{service=\"imaps\",family=\"ipv4\"} 600",
 	"poise_service_connections_total{service=\"imaps\",family=\"ipv6\"} 900",
 	"poise_service_packets_total{service=\"imaps\",family=\"ipv4\",direction=\"out\"} "

@@ -234,9 +234,11 @@ static void a_process_is_found_by_its_name_in_the_kernel(void **state)
 	tracks_await_down(s, 0); // at once where /proc is short: then no change
 	n_at_first = s->n_changes;
 	assert_string_equal(vrrp_tracks_fault(s->tracks, 0), "track it: not running");
+	assert_string_equal(s->told, "track it: down: not running weight=0 reverse=no");
 	pid = start_named("poise (x) y) R");
 	tracks_await_up(s, 0);
 	assert_string_equal(tracks_status(s, 0).why, "");
+	assert_string_equal(s->told, "track it: up weight=0 reverse=no");
 	end_process(pid);
 	tracks_await_down(s, 0);
 	assert_int_equal(s->n_changes, n_at_first + 2);

@@ -93,12 +93,21 @@ static void on_changed(void *arg, unsigned group)
 	s->n_changes++;
 }
 
+static void on_told(void *arg, unsigned group, const char *words)
+{
+	struct tracks_stage *s = arg;
+
+	assert_int_equal(group, 0);
+	(void)snprintf(s->told, sizeof(s->told), "%s", words);
+}
+
 void tracks_start(struct tracks_stage *s)
 {
 	const struct vrrp_tracks_setup setup = {.conf = &s->conf,
 		.base = s->stage->base,
 		.programs = s->stage->programs,
 		.changed = on_changed,
+		.tell = on_told,
 		.arg = s};
 
 	assert_int_equal(vrrp_tracks_start(&setup, &s->tracks), 0);

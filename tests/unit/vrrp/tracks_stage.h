@@ -17,6 +17,7 @@ struct tracks_stage {
 	const char *argv[STAGE_TRACKS][4];
 	char paths[STAGE_TRACKS][128];
 	unsigned n_changes;
+	char told[512]; // the last words
 };
 
 int tracks_set_up(void **state);
