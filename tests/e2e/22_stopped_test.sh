@@ -37,7 +37,10 @@ check_json "new connections hear nothing" "$WORK/new.json" '.timed_out == 5'
 kill -CONT "$LB_PID"
 use_held "$HELD" "$WORK/held.json"
 check_json "held connections go on" "$WORK/held.json" '.ok == 20'
+# Not those of connections that end: a server may answer an ACK that crosses its last one so.
+went_on=$(date +%s.%N)
 for vip in "${VIPS[@]}"; do connects "it serves again" "$vip" 80 20; done
-resets=$(dump stopped.pcap "src host $VIP4 or src host $VIP6" | grep -c 'Flags \[R' || true)
+resets=$(dump stopped.pcap "src host $VIP4 or src host $VIP6" |
+	awk -v until="$went_on" '$1 < until && /Flags \[R/ { n++ } END { print n + 0 }')
 check_equal "RSTs from VIPs to the client" "$resets" 0
 check_equal "and the silence was counted" "$(lapses)" 1
