@@ -8,9 +8,10 @@
 #
 # Needs: root, the right to real-time priority. Time: about 12 s.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/pressure.sh"
 
 [ "$PORT_KIND" = xdp ] || skip "ARP and ND come through the workers, which such loops starve"
-SECONDS_BUSY=6 LEASE_MS=500
+SECONDS_BUSY=6
 chrt --rr 1 true 2>/dev/null || skip "no real-time priority for this process"
 topology 1
 serve 0 --tcp 80
@@ -39,33 +40,14 @@ background ASKER on client chrt --rr 2 /usr/bin/python3 "$ROOT/tests/e2e/packets
 answered_often() { [ "$(vip_answers busy.pcap | wc -l)" -ge 20 ]; }
 wait_for 5 "the VIPs answer ARP and ND" -- answered_often
 
-# What keeps even a thread of higher priority from a CPU is not poised's: another real-time program,
-# a virtual machine that is not run. Where that lasted from one renewal to the end of the lease,
-# nothing is shown.
-for ((cpu = 0; cpu < $(nproc); cpu++)); do
-	background pid exec taskset -c "$cpu" chrt --rr 3 /usr/bin/python3 \
-		"$ROOT/tests/e2e/stalls.py" "$WORK/stalls" 5 10
-done
-longest_stall() { awk '$2 > most { most = $2 } END { print most + 0 }' "$WORK/stalls"; }
-skip_if_it_was_the_machine() { # LAPSES
-	local ms
-	[ "$1" -gt 0 ] || return 0
-	ms=$(longest_stall)
-	say "lapses: $1; longest time that a CPU ran nothing of priority 3: $ms ms"
-	say "real-time threads of the machine, and their share of a CPU:"
-	ps -eLo pid,lwp,class,rtprio,pcpu,comm | awk '$3 == "RR" || $3 == "FF"'
-	[ "$ms" -lt $((LEASE_MS - 100)) ] || skip "a CPU stood still for $ms ms"
-}
-
+watch_cpus
 HOGS=()
 for _ in 1 2 3 4 5 6 7 8; do
 	background hog nice -n -20 timeout "$SECONDS_BUSY" sh -c 'while :; do :; done'
 	HOGS+=("$hog")
 done
 wait "${HOGS[@]}" || true
-LAPSES=$(poise -j show status | jq '.vips.lapses_total')
-skip_if_it_was_the_machine "$LAPSES"
-check_equal "times the VIPs fell silent" "$LAPSES" 0
+check_lapses
 wait "$ASKER"
 check_between "longest gap between ARP answers, ms" \
 	"$(longest_gap "ARP, Reply $VIP4 ")" 0 500
