@@ -143,10 +143,13 @@ int ctl_ownership_take(struct ctl *ctl, unsigned owner, unsigned life_ms)
 	ctl->loop->renewed_ms[owner] = 0;
 	ctl_ownership_renew(ctl, owner, life_ms);
 	r = for_each(ctl->nl, &place, (int)owner, add, "add to");
-	// the kernel may have let us wait for its lock: the caller counts from here
-	if (r == 0)
-		ctl_ownership_renew(ctl, owner, life_ms);
-	return r;
+	if (r < 0)
+		return r;
+	// The kernel may have let us wait for its lock, for longer than a lease lives: it begins
+	// here, where the addresses are there. Nobody was answered before, so this is no lapse.
+	ctl->loop->renewed_ms[owner] = 0;
+	ctl_ownership_renew(ctl, owner, life_ms);
+	return 0;
 }
 
 void ctl_ownership_renew(struct ctl *ctl, unsigned owner, unsigned life_ms)
