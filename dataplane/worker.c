@@ -36,12 +36,28 @@ enum { ROUNDS = 4 };
 /* Empty polls before the first sleep: a burst's gap is shorter than that. */
 enum { SPIN_POLLS = 256, MS_SHIFT = 32 };
 
+static void count_and_free(struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason) ON_WORKER;
+static inline void count_and_free(struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason)
+{
+	dp_worker_count_drops(w, p->service, reason, 1);
+	rte_pktmbuf_free(p->m);
+}
+
+/* Apart, so that the usual way saves no registers. */
+static void drop_watched(struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason) ON_WORKER;
+__attribute__((cold, noinline)) static void drop_watched(
+	struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason)
+{
+	dp_watch_dropped(w, p->m, p->in_port, reason, false);
+	count_and_free(w, p, reason);
+}
+
 void dp_burst_drop(struct dp_worker *w, struct dp_pkt *p, enum dp_drop reason)
 {
 	if (__builtin_expect(w->watch != NULL, false))
-		dp_watch_dropped(w, p->m, p->in_port, reason, false);
-	dp_worker_count_drops(w, p->service, reason, 1);
-	rte_pktmbuf_free(p->m);
+		drop_watched(w, p, reason);
+	else
+		count_and_free(w, p, reason);
 }
 
 bool dp_worker_take_token(struct dp_limiter *l, uint32_t now_ms)
