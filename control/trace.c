@@ -107,6 +107,7 @@ static enum ctl_job_turn add_step(struct ctl_job *job, struct evbuffer *out)
 }
 
 /* Who leaves before the answer wants no trace. */
+static void add_free(struct ctl_job *job) ON_CONTROL;
 static void add_free(struct ctl_job *job)
 {
 	struct add_job *j = (struct add_job *)job;
