@@ -221,7 +221,7 @@ static int begin_stream(const struct cli_run *run, struct capture *c, struct cli
 			errno = 0;
 			r = judge_output(c, put_answer(c, answer), err);
 			json_decref(answer);
-			if (r < 0)
+			if (r != 0)
 				cli_client_close(*ret_client);
 			return r;
 		}
@@ -242,9 +242,10 @@ static int capture_to(const struct cli_run *run, struct capture *c, struct cli_e
 	hold_signals();
 	errno = 0;
 	r = judge_output(c, put(c, section, pcapng_put_section(section, "poise")), err);
-	if (r == 0)
-		r = begin_stream(run, c, err, &client);
-	if (r < 0)
+	if (r != 0)
+		return r;
+	r = begin_stream(run, c, err, &client);
+	if (r != 0)
 		return r;
 	r = run_stream(c, client, err);
 	cli_client_close(client);
