@@ -408,7 +408,8 @@ struct dp_trace {
 
 /* Captures or traces, one of each at a time: -EBUSY. -E2BIG: a filter is longer than DP_MAX_FILTER;
  * -EOPNOTSUPP: no workers; -ENOMEM. What workers find waits in a bounded memory of each; what has
- * no room there is lost. A trace takes the first `count` packets of each worker. */
+ * no room there is lost. A trace takes up to twice `count` records of each worker: where a packet
+ * is handed over, and where its way ends. */
 struct dp_watcher;
 int dp_watch_capture(struct dp *dp, const struct dp_capture_options *options,
 	struct dp_watcher **ret_watcher) ON_CONTROL;

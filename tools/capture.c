@@ -269,7 +269,7 @@ int cli_capture(const struct cli_run *run, struct cli_error *err)
 		(void)cli_client_refuse(err, API_ERROR_FAILED, "out of memory");
 	free(c.block);
 	free(c.bytes);
-	if (c.out != stdout && fclose(c.out) != 0 && r == 0)
+	if (c.out != stdout && fclose(c.out) != 0 && r == 0 && !c.has_no_reader)
 		r = cli_client_refuse(
 			err, API_ERROR_FAILED, "%s: %s", run->write_path, strerror(errno));
 	return r;

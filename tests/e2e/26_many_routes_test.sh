@@ -53,7 +53,7 @@ chrt --rr -p 2 "$ASKER" # only now: its start takes a CPU for half a second
 watch_cpus
 HOGS=()
 for _ in 1 2 3 4 5 6 7 8; do
-	background hog exec timeout 100 sh -c 'while :; do :; done'
+	background hog exec bash -c "while [ \$SECONDS -lt 100 ]; do :; done"
 	HOGS+=("$hog")
 done
 

@@ -6,14 +6,18 @@
 # nothing is shown.
 LEASE_MS=500 RENEW_MS=100
 
-# watch_cpus: each at a higher real-time priority than poised's, from now on.
+has_open() { find "/proc/$1/fd" -lname "$2" | grep -q .; } # PID FILE
+
+# watch_cpus: each at a higher real-time priority than poised's, from when they run: an interpreter
+# that starts so would itself keep poised from a CPU.
 watch_cpus() {
-	# shellcheck disable=SC2034  # background sets it
 	local cpu pid
 	: >"$WORK/stalls"
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
-		background pid exec taskset -c "$cpu" chrt --rr 3 /usr/bin/python3 \
+		background pid exec taskset -c "$cpu" /usr/bin/python3 \
 			"$ROOT/tests/e2e/stalls.py" "$WORK/stalls" 5 10
+		wait_for 5 "CPU $cpu is watched" -- has_open "$pid" "$WORK/stalls"
+		chrt --rr -p 3 "$pid"
 	done
 }
 longest_stall() { awk '$2 > most { most = $2 } END { print most + 0 }' "$WORK/stalls"; }
