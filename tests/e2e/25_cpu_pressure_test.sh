@@ -10,7 +10,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/pressure.sh"
 
-[ "$PORT_KIND" = xdp ] || skip "ARP and ND come through the workers, which such loops starve"
 SECONDS_BUSY=6
 chrt --rr 1 true 2>/dev/null || skip "no real-time priority for this process"
 topology 1
@@ -50,6 +49,9 @@ done
 wait "${HOGS[@]}" || true
 check_lapses
 wait "$ASKER"
+# On other ports ARP and ND come through the workers, ordinary threads that such loops starve: there
+# the lease is what this is about.
+[ "$PORT_KIND" = xdp ] || exit 0
 check_between "longest gap between ARP answers, ms" \
 	"$(longest_gap "ARP, Reply $VIP4 ")" 0 500
 check_between "longest gap between ND answers, ms" \
